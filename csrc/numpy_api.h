@@ -1,0 +1,42 @@
+/* Python's and NumPy's C API, for the files that know them: loops.c, fastcall.c and module.c. */
+#ifndef NUMPY_API_H
+#define NUMPY_API_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL relu_ext_array_api
+#define PY_UFUNC_UNIQUE_SYMBOL relu_ext_ufunc_api
+#ifndef IMPORTS_NUMPY /* module.c does, once for all */
+#define NO_IMPORT_ARRAY
+#define NO_IMPORT_UFUNC
+#endif
+#include <numpy/arrayobject.h>
+#include <numpy/ufuncobject.h>
+
+#include "relu.h"
+
+/* loops.c */
+enum { N_BUILTIN = 13, N_USER = 8, N_LOOPS = N_BUILTIN + 3 }; /* and bool (relu only), long double, object */
+
+struct loops {
+    PyUFuncGenericFunction functions[N_LOOPS];
+    void *data[N_LOOPS];
+    char types[N_LOOPS * 3];
+    int n_loops;
+    PyUFuncGenericFunction dtype_loop; /* of every dtype that is a row: its `data` is the row */
+};
+
+extern struct loops loops[N_OPS];
+extern const struct dtype builtin_dtypes[N_BUILTIN];
+extern struct dtype user_dtypes[N_USER]; /* type_num is -1 until ml_dtypes is in use */
+
+void loops_init(void);
+const struct dtype *dtype_of(int type_num); /* NULL where the dtype is no row */
+
+/* fastcall.c */
+void fastcall_install(PyUFuncObject *ufunc, enum op op);
+
+#endif

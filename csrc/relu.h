@@ -1,0 +1,100 @@
+/* The contract between the rooms: what a dtype is, what a SIMD target offers, who calls whom.
+ *
+ * Calls go downwards only: module.c registers, fastcall.c and loops.c receive operands and hand them to
+ * walk.c, walk.c cuts them into tiles of contiguous rows, and a target's kernels (kernels.h, moves.h) work on
+ * those. Every operation is a select on the bits of x (see `struct dtype`), so no kernel holds a
+ * floating-point instruction and none can round, warn or touch a NaN. */
+#ifndef RELU_H
+#define RELU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define ARCH_X86 1
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define ARCH_ARM 1
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define INLINE static __forceinline
+#else
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
+enum op { RELU, GRAD, BACKWARD, GRAD_STRICT, BACKWARD_STRICT, N_OPS };
+
+INLINE int has_dy(enum op op) { return op == BACKWARD || op == BACKWARD_STRICT; }
+
+/* keep(s, v): v where s - bias >= limit, signed and wrapping, else 0; s are the bits of x. */
+struct rule {
+    int64_t bias, limit;
+};
+
+/* One row of dtypes.def. `relu` keeps what is not <= 0 (the strict pair drops the zeros too), `grad` keeps
+ * what is not < 0; `one` is the bits of 1. */
+struct dtype {
+    int type_num;
+    int width; /* bytes */
+    const char *name;
+    struct rule relu, grad;
+    int64_t one;
+};
+
+/* Operands are always in this order. Unary operations leave DY alone. */
+enum { OUT, DY, X, N_OPERANDS };
+
+/* A kernel works on `rows` rows of n contiguous bytes each; row r of an operand starts at p + r * step. The
+ * rows are done one after the other, each read before it is written: an output may be an operand itself. */
+typedef void kernel(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,
+                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype);
+
+enum { N_WIDTHS = 4 }; /* 1, 2, 4 and 8 bytes */
+
+INLINE int width_index(int width) { return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3; }
+
+struct kernels {
+    kernel *run[N_OPS][N_WIDTHS];
+};
+
+/* Ways between an operand's layout and contiguous memory; counts are elements, steps bytes. */
+struct moves {
+    void (*gather[N_WIDTHS])(char *to, const char *from, ptrdiff_t step, ptrdiff_t n);
+    void (*scatter[N_WIDTHS])(char *to, ptrdiff_t step, const char *from, ptrdiff_t n);
+    /* to[r][c] = from[c][r]; rows of `from` and of `to` are contiguous, their starts a step apart. */
+    void (*transpose[N_WIDTHS])(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
+                                ptrdiff_t rows, ptrdiff_t cols);
+    /* Copies past the cache, with non-temporal stores where the CPU has them; fence() after the last. */
+    void (*stream)(char *to, const char *from, ptrdiff_t bytes);
+    void (*fence)(void);
+};
+
+struct target {
+    const char *name;
+    unsigned needs; /* enum cpu */
+    const struct kernels *kernels;
+    const struct moves *moves;
+};
+
+/* dispatch.c */
+extern const struct target *active_target;
+void dispatch_init(void); /* asks the CPU, and makes the widest target the active one */
+int target_count(void);
+const struct target *target_at(int index);
+int target_is_usable(const struct target *target);
+int target_choose(const char *name); /* -1 where there is no such usable target */
+ptrdiff_t stream_threshold(void);    /* bytes of output from which streaming pays */
+
+/* walk.c: one operation over operands of any layout. Axes are in any order, strides in bytes. */
+enum { MAX_DIMS = 64 };
+
+struct view {
+    int nd;
+    ptrdiff_t shape[MAX_DIMS];
+    ptrdiff_t step[MAX_DIMS][N_OPERANDS];
+    char *data[N_OPERANDS];
+};
+
+void walk(enum op op, const struct dtype *dtype, const struct view *view, int stream);
+
+#endif

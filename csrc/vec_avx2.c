@@ -1,0 +1,76 @@
+/* 32-byte vectors, x86-64 with AVX2. */
+#define TARGET avx2
+#include "region.h"
+#ifdef ARCH_X86
+#include <immintrin.h>
+REGION_BEGIN("avx2")
+
+#include "vec128_x86.h"
+typedef __m256i vec;
+#define VEC_BYTES(bits) 32
+
+INLINE vec vec_load(int bits, const char *p)
+{
+    (void)bits;
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+INLINE void vec_store(int bits, char *p, vec v)
+{
+    (void)bits;
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+
+INLINE vec vec_set(int bits, int64_t v)
+{
+    switch (bits) {
+        case 8: return _mm256_set1_epi8((char)v);
+        case 16: return _mm256_set1_epi16((short)v);
+        case 32: return _mm256_set1_epi32((int)v);
+        default: return _mm256_set1_epi64x(v);
+    }
+}
+
+INLINE vec vec_keep(int bits, vec s, vec bias, vec limit, vec v)
+{
+    switch (bits) {
+        case 8: return _mm256_andnot_si256(_mm256_cmpgt_epi8(limit, _mm256_sub_epi8(s, bias)), v);
+        case 16: return _mm256_andnot_si256(_mm256_cmpgt_epi16(limit, _mm256_sub_epi16(s, bias)), v);
+        case 32: return _mm256_andnot_si256(_mm256_cmpgt_epi32(limit, _mm256_sub_epi32(s, bias)), v);
+        default: return _mm256_andnot_si256(_mm256_cmpgt_epi64(limit, _mm256_sub_epi64(s, bias)), v);
+    }
+}
+
+INLINE vec vec_nonzero(int bits, vec s, vec v)
+{
+    vec zero = _mm256_setzero_si256();
+    switch (bits) {
+        case 8: return _mm256_andnot_si256(_mm256_cmpeq_epi8(s, zero), v);
+        case 16: return _mm256_andnot_si256(_mm256_cmpeq_epi16(s, zero), v);
+        case 32: return _mm256_andnot_si256(_mm256_cmpeq_epi32(s, zero), v);
+        default: return _mm256_andnot_si256(_mm256_cmpeq_epi64(s, zero), v);
+    }
+}
+
+/* Two overlapping halves again, of 16 bytes. */
+INLINE vec vec_load_part(const char *p, ptrdiff_t n)
+{
+    if (n >= 16) {
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p)), load128(p + n - 16), 1);
+    }
+    return _mm256_castsi128_si256(load128_part(p, n));
+}
+
+INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
+{
+    if (n >= 16) {
+        store128(p, _mm256_castsi256_si128(v));
+        store128(p + n - 16, _mm256_extracti128_si256(v, 1));
+    }
+    else {
+        store128_part(p, _mm256_castsi256_si128(v), n);
+    }
+}
+
+#include "kernels.h"
+REGION_END
+#endif
