@@ -1,6 +1,5 @@
 """The C extension; everything else about the package is in pyproject.toml."""
 
-import os
 from glob import glob
 
 import numpy
@@ -16,7 +15,7 @@ FLAGS = {
 class BuildExt(build_ext):
     def build_extensions(self):
         for extension in self.extensions:
-            extension.extra_compile_args += FLAGS[self.compiler.compiler_type == "msvc" and "msvc" or "unix"]
+            extension.extra_compile_args += FLAGS["msvc" if self.compiler.compiler_type == "msvc" else "unix"]
         super().build_extensions()
 
 

@@ -45,8 +45,11 @@ def __getattr__(name: str) -> str:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-if wanted := os.environ.get("RELU_EXT_SIMD"):
-    if wanted not in simd_targets:
-        raise ImportError(f"RELU_EXT_SIMD={wanted}: this machine can run {', '.join(simd_targets)}")
-    _core.set_simd_target(wanted)
-del wanted
+def __dir__() -> list[str]:
+    return __all__
+
+
+if _wanted := os.environ.get("RELU_EXT_SIMD"):
+    if _wanted not in simd_targets:
+        raise ImportError(f"RELU_EXT_SIMD={_wanted!r}: this machine can run {', '.join(simd_targets)}")
+    _core.set_simd_target(_wanted)

@@ -1,0 +1,108 @@
+"""The package as it is handed over: stubs, docstrings, README, symbols, the command line."""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference import OPS
+
+import relu_ext
+from relu_ext import _core
+
+ROOT = Path(__file__).parent.parent
+FUNCTIONS = [name for name in relu_ext.__all__ if callable(getattr(relu_ext, name))]
+
+
+def run(*command: str, **environment: str) -> str:
+    result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def run_doctest(text: str, name: str) -> int:
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    shown: list[str] = []
+    runner.run(test, out=shown.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(shown)
+    return len(test.examples)
+
+
+def test_public_names():
+    assert sorted(relu_ext.__all__) == relu_ext.__all__
+    assert set(relu_ext.__all__) <= set(dir(relu_ext))
+    assert {op.ufunc.__name__ for op in OPS} <= set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstrings(name):
+    doc = getattr(relu_ext, name).__doc__
+    sections = re.findall(r"^ *(.+)\n *-{3,}$", doc, re.MULTILINE)
+    if name == "show_runtime":
+        assert sections == ["Examples"]
+        return
+    expected = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
+    assert sections == [s for s in expected if s in sections]
+    assert set(expected) - set(sections) <= {"References"}
+    for told in ("shape", "dtype", "NaN", "TypeError", "zero"):
+        assert told in doc.replace("Zero", "zero"), told
+    assert max(len(line) for line in doc.splitlines()[1:]) <= 88
+    assert run_doctest(doc, name) >= 3
+
+
+def test_module_docstring_names_the_functions():
+    assert all(op.ufunc.__name__ in relu_ext.__doc__ for op in OPS)
+
+
+def test_readme():
+    assert run_doctest((ROOT / "README.md").read_text(encoding="utf-8"), "README.md") >= 20
+
+
+def test_one_version():
+    assert version("relu_ext") == relu_ext.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == relu_ext.__version__
+    assert f"## [{relu_ext.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_stubs(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "relu_ext", "--ignore-missing-stub"],
+        cwd=Path(relu_ext.__path__[0]).parent,
+        env=os.environ | {"MYPY_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (Path(relu_ext.__path__[0]) / "py.typed").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
+def test_only_the_init_function_is_visible():
+    shown = run("nm", "-D", "--defined-only", _core.__file__)
+    assert {line.split()[-1] for line in shown.splitlines()} == {"PyInit__core"}
+
+
+def test_python_m_relu_ext():
+    shown = run(sys.executable, "-W", "error", "-m", "relu_ext", COLUMNS="80")
+    assert relu_ext.__version__ in shown
+    assert np.__version__ in shown
+    assert all(op.ufunc.__name__ in shown for op in OPS)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\x1b" not in shown
+
+
+def test_importing_does_not_import_much():
+    code = "import numpy, sys; before = set(sys.modules); import relu_ext; print(*set(sys.modules) - before)"
+    brought = set(run(sys.executable, "-c", code).split())
+    assert {name for name in brought if not name.startswith("relu_ext")} <= {"__future__", "platform"}
