@@ -15,7 +15,13 @@ and `dead_units`, which finds the units that have stopped learning.
 
 import os
 
-from relu_ext import _core
+try:
+    from relu_ext import _core
+except ImportError as _error:
+    raise ImportError(
+        f"{_error}\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
+    ) from _error
+
 from relu_ext._core import relu, relu_backward, relu_backward_strict, relu_grad, relu_grad_strict
 from relu_ext._inspect import dead_units, show_runtime
 

@@ -66,6 +66,34 @@ def test_readme():
     assert run_doctest((ROOT / "README.md").read_text(encoding="utf-8"), "README.md") >= 20
 
 
+def table_rows() -> list[tuple[str, str]]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("## What your script says")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.+?)` \| `(.+?)` \|$", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("before", "after"), table_rows())
+def test_the_table_of_the_readme(before, after):
+    def run_line(line: str) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(0)
+        names = {name: rng.integers(-2, 3, 200).astype("f4") for name in ("x", "dout", "dx")}
+        if re.search(r"\by\b(?! =)", line):
+            names["y"] = np.maximum(0, names["x"])
+        exec(line, {"np": np} | {name: getattr(relu_ext, name) for name in relu_ext.__all__}, names)
+        return names
+
+    old, new = run_line(before), run_line(after)
+    for name in new:
+        np.testing.assert_array_equal(new[name], old[name], err_msg=name)
+        assert new[name].dtype == old[name].dtype
+    untouched = run_line("pass")
+    assert any(name not in untouched or np.any(new[name] != untouched[name]) for name in new)
+
+
+def test_the_table_of_the_readme_is_found():
+    assert len(table_rows()) >= 20
+
+
 def test_one_version():
     assert version("relu_ext") == relu_ext.__version__
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
