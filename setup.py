@@ -1,14 +1,17 @@
 """The C extension; everything else about the package is in pyproject.toml."""
 
+import os
 from glob import glob
 
 import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+# RELU_EXT_DEBUG=1 in the environment: for a debugger, sanitizers and coverage. Flags in CFLAGS are used beside these.
+DEBUG = bool(os.environ.get("RELU_EXT_DEBUG"))
 FLAGS = {
-    "msvc": ["/std:c11", "/O2", "/W3", "/Zc:preprocessor"],
-    "unix": ["-std=c11", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra"],
+    "msvc": ["/std:c11", "/W3", "/Zc:preprocessor", *(["/Od", "/Zi"] if DEBUG else ["/O2"])],
+    "unix": ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", *(["-O1", "-g3"] if DEBUG else ["-O3", "-g0"])],
 }
 
 

@@ -73,13 +73,20 @@ INLINE int is_shifted(PyArrayObject *out, PyArrayObject *in, npy_intp bytes)
     return a != b && a < b + (uintptr_t)bytes && b < a + (uintptr_t)bytes;
 }
 
+/* Into memory that is there already (fresh memory is in the cache, the operating system has just cleared it)
+ * and that is no operand's (that is in the cache as well). */
+static int pays_to_stream(PyArrayObject *out, char *const data[N_OPERANDS], npy_intp bytes)
+{
+    return bytes >= stream_threshold() && PyArray_ISALIGNED(out) && data[OUT] != data[X] &&
+           data[OUT] != data[DY];
+}
+
 /* All of one shape and contiguous in one order. NULL without an error: not so. */
 INLINE PyObject *call_contiguous(enum op op, const struct dtype *dtype, PyArrayObject *const arrays[N_OPERANDS])
 {
     PyArrayObject *out = arrays[OUT], *dy = arrays[DY], *x = arrays[X];
     const int nd = PyArray_NDIM(x);
     int order = PyArray_FLAGS(x) & PyArray_FLAGS(dy) & (NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS);
-    int stream = 0;
     if (nd == 0 || !is_same_shape(dy, x)) {
         return NULL;
     }
@@ -102,27 +109,25 @@ INLINE PyObject *call_contiguous(enum op op, const struct dtype *dtype, PyArrayO
             return NULL;
         }
         Py_INCREF(out);
-        stream = bytes >= stream_threshold() && PyArray_DATA(out) != PyArray_DATA(x) &&
-                 PyArray_DATA(out) != PyArray_DATA(dy);
     }
     const ptrdiff_t step[N_OPERANDS] = {0, 0, 0};
-    kernel *run = active_target->kernels->run[op][width_index(dtype->width)];
+    const struct kernels *kernels = active_target->kernels;
+    const int w = width_index(dtype->width);
     char *p[N_OPERANDS] = {PyArray_DATA(out), PyArray_DATA(dy), PyArray_DATA(x)};
     if (bytes <= FEW_ELEMENTS * dtype->width) {
-        run(p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+        kernels->run[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
         return (PyObject *)out;
     }
-    Py_BEGIN_ALLOW_THREADS if (stream)
-    {
-        const ptrdiff_t width = dtype->width;
-        struct view view = {1, {bytes / width}, {{width, width, width}}, {p[OUT], p[DY], p[X]}};
-        walk(op, dtype, &view, 1);
-    }
-    else
-    {
-        run(p[OUT], p[DY], p[X], bytes, 1, step, dtype);
-    }
-    Py_END_ALLOW_THREADS return (PyObject *)out;
+    Py_BEGIN_ALLOW_THREADS
+        if (arrays[OUT] != NULL && pays_to_stream(out, p, bytes)) {
+            kernels->stream[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+            kernels->fence();
+        }
+        else {
+            kernels->run[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+        }
+    Py_END_ALLOW_THREADS
+    return (PyObject *)out;
 }
 
 /* Any layouts and shapes that broadcast. NULL, with the error cleared: NumPy has to say what is wrong. */
@@ -163,8 +168,7 @@ static PyObject *call_any_layout(enum op op, const struct dtype *dtype, PyArrayO
         }
     }
     if (size > 0) {
-        int stream = arrays[OUT] != NULL && size * dtype->width >= stream_threshold() &&
-                     view.data[OUT] != view.data[X] && view.data[OUT] != view.data[DY];
+        int stream = arrays[OUT] != NULL && pays_to_stream(arrays[OUT], view.data, size * dtype->width);
         NPY_BEGIN_THREADS_DEF;
         NPY_BEGIN_THREADS_THRESHOLDED(size);
         walk(op, dtype, &view, stream);

@@ -1,8 +1,8 @@
 /* Ways between strided and contiguous memory, for the blocks of walk.c; included after kernels.h.
  *
  * With HAVE_VEC128 a target offers load128, store128, shuffle128 (by bytes, an index of 0x80 or more gives 0),
- * or128, zip_low and zip_high (interleave the lower or upper halves), stream128 and fence128. 16 bytes are
- * enough here: a move is bound by its loads and stores, and wider vectors would need lane-crossing steps. */
+ * or128, zip_low and zip_high (interleave the lower or upper halves). 16 bytes are enough here: a move is bound
+ * by its loads and stores, and wider vectors would need lane-crossing steps. */
 #include <string.h>
 
 INLINE void copy_element(int bits, char *to, const char *from)
@@ -110,30 +110,6 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
     }
 }
 
-static void stream(char *to, const char *from, ptrdiff_t bytes)
-{
-#ifdef HAVE_VEC128
-    ptrdiff_t head = (ptrdiff_t)(-(uintptr_t)to & 15);
-    head = head < bytes ? head : bytes;
-    memcpy(to, from, (size_t)head);
-    to += head, from += head, bytes -= head;
-    for (; bytes >= 64; bytes -= 64, to += 64, from += 64) {
-        stream128(to, load128(from));
-        stream128(to + 16, load128(from + 16));
-        stream128(to + 32, load128(from + 32));
-        stream128(to + 48, load128(from + 48));
-    }
-#endif
-    memcpy(to, from, (size_t)bytes);
-}
-
-static void fence(void)
-{
-#ifdef HAVE_VEC128
-    fence128();
-#endif
-}
-
 #define MOVES(bits)                                                                                            \
     static void gather_##bits(char *to, const char *from, ptrdiff_t step, ptrdiff_t n)                         \
     {                                                                                                          \
@@ -157,6 +133,4 @@ const struct moves JOIN(moves_, TARGET) = {
     .gather = WIDTHS(gather),
     .scatter = WIDTHS(scatter),
     .transpose = WIDTHS(transpose),
-    .stream = stream,
-    .fence = fence,
 };

@@ -53,8 +53,11 @@ enum { N_WIDTHS = 4 }; /* 1, 2, 4 and 8 bytes */
 
 INLINE int width_index(int width) { return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3; }
 
+/* `stream` does the same with non-temporal stores, past the cache, where the CPU has them, into rows that start
+ * at a multiple of the width; fence() after the last. */
 struct kernels {
-    kernel *run[N_OPS][N_WIDTHS];
+    kernel *run[N_OPS][N_WIDTHS], *stream[N_OPS][N_WIDTHS];
+    void (*fence)(void);
 };
 
 /* Ways between an operand's layout and contiguous memory; counts are elements, steps bytes. */
@@ -64,9 +67,6 @@ struct moves {
     /* to[r][c] = from[c][r]; rows of `from` and of `to` are contiguous, their starts a step apart. */
     void (*transpose[N_WIDTHS])(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
                                 ptrdiff_t rows, ptrdiff_t cols);
-    /* Copies past the cache, with non-temporal stores where the CPU has them; fence() after the last. */
-    void (*stream)(char *to, const char *from, ptrdiff_t bytes);
-    void (*fence)(void);
 };
 
 struct target {

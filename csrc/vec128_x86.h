@@ -78,5 +78,5 @@ INLINE vec128 zip_high(int bits, vec128 a, vec128 b)
     }
 }
 
-INLINE void stream128(char *p, vec128 v) { _mm_stream_si128((__m128i *)p, v); }
-INLINE void fence128(void) { _mm_sfence(); }
+#define HAVE_STREAM
+INLINE void vec_fence(void) { _mm_sfence(); }

@@ -20,6 +20,8 @@ INLINE void vec_store(int bits, char *p, vec v)
     _mm256_storeu_si256((__m256i *)p, v);
 }
 
+INLINE void vec_stream(char *p, vec v) { _mm256_stream_si256((__m256i *)p, v); }
+
 INLINE vec vec_set(int bits, int64_t v)
 {
     switch (bits) {

@@ -24,6 +24,10 @@ INLINE void vec_store(int bits, char *p, vec v)
     _mm512_storeu_si512(p, v);
 }
 
+#define HAVE_STREAM
+INLINE void vec_stream(char *p, vec v) { _mm512_stream_si512((void *)p, v); }
+INLINE void vec_fence(void) { _mm_sfence(); }
+
 INLINE vec vec_set(int bits, int64_t v)
 {
     switch (bits) {

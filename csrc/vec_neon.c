@@ -102,7 +102,7 @@ INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
     }
 }
 
-/* For moves.h. Arm has no store that is sure to go past the cache, so streaming is plain storing. */
+/* For moves.h. Arm has no store that is sure to go past the cache, so there is no vec_stream. */
 #define HAVE_VEC128
 INLINE vec128 shuffle128(vec128 v, vec128 index) { return vqtbl1q_u8(v, index); }
 INLINE vec128 or128(vec128 a, vec128 b) { return vorrq_u8(a, b); }
@@ -126,9 +126,6 @@ INLINE vec128 zip_high(int bits, vec128 a, vec128 b)
         default: return U64(vzip2q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));
     }
 }
-
-INLINE void stream128(char *p, vec128 v) { store128(p, v); }
-INLINE void fence128(void) {}
 
 #include "kernels.h"
 #include "moves.h"

@@ -21,6 +21,8 @@ INLINE void vec_store(int bits, char *p, vec v)
     store128(p, v);
 }
 
+INLINE void vec_stream(char *p, vec v) { _mm_stream_si128((__m128i *)p, v); }
+
 INLINE vec vec_set(int bits, int64_t v)
 {
     switch (bits) {

@@ -21,7 +21,8 @@ struct plan {
     struct axis i, j, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
-    enum { DIRECT, GATHER, TRANSPOSE, STREAM, UNUSED } way[N_OPERANDS];
+    enum { DIRECT, GATHER, TRANSPOSE, UNUSED } way[N_OPERANDS];
+    int stream;
 };
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -97,7 +98,6 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     const struct axis alone = {1, {width, width, width}};
     int second = count > 1 ? second_axis(axes, count, width) : -1, blocks = 0, transposed = 0;
     plan->dtype = dtype;
-    plan->kernel = active_target->kernels->run[op][width_index(dtype->width)];
     plan->moves = active_target->moves;
     plan->i = count > 0 ? axes[count - 1] : alone;
     plan->j = second >= 0 ? axes[second] : alone;
@@ -115,9 +115,9 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     if (!has_dy(op)) {
         plan->way[DY] = UNUSED;
     }
-    if (stream && plan->way[OUT] == DIRECT && plan->i.n * width >= BLOCK_BYTES) {
-        plan->way[OUT] = STREAM;
-    }
+    const struct kernels *kernels = active_target->kernels;
+    plan->stream = stream && plan->way[OUT] == DIRECT && plan->i.n * width >= BLOCK_BYTES;
+    plan->kernel = (plan->stream ? kernels->stream : kernels->run)[op][width_index(dtype->width)];
     for (int k = 0; k < N_OPERANDS; k++) {
         blocks |= plan->way[k] != DIRECT && plan->way[k] != UNUSED;
         transposed |= plan->way[k] == TRANSPOSE;
@@ -166,7 +166,7 @@ static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
                 place[k] = data[k] + j0 * plan->j.step[k] + i0 * plan->i.step[k];
             }
             ni = smaller(plan->tile_i, plan->i.n - i0);
-            if (plan->way[OUT] == STREAM && (uintptr_t)place[OUT] % 64) {
+            if (plan->stream && (uintptr_t)place[OUT] % 64) {
                 /* Whole cache lines from the second tile on. */
                 ni = smaller(ni, (ptrdiff_t)(64 - (uintptr_t)place[OUT] % 64 + (uintptr_t)width - 1) / width);
             }
@@ -191,13 +191,8 @@ static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
             }
             for (ptrdiff_t r = 0; plan->way[OUT] != DIRECT && r < nj; r++) {
                 char *to = place[OUT] + r * plan->j.step[OUT];
-                if (plan->way[OUT] == STREAM) {
-                    plan->moves->stream(to, p[OUT] + r * bytes, bytes);
-                }
-                else {
-                    plan->moves->scatter[width_index(plan->dtype->width)](to, plan->i.step[OUT],
-                                                                          p[OUT] + r * bytes, ni);
-                }
+                plan->moves->scatter[width_index(plan->dtype->width)](to, plan->i.step[OUT], p[OUT] + r * bytes,
+                                                                      ni);
             }
         }
     }
@@ -228,7 +223,7 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
             at[a] = 0;
         }
     } while (a >= 0);
-    if (plan.way[OUT] == STREAM) {
-        plan.moves->fence();
+    if (plan.stream) {
+        active_target->kernels->fence();
     }
 }
