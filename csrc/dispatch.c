@@ -1,6 +1,5 @@
 /* Which SIMD targets this machine can run, and the one in use. The only place that asks the CPU anything. */
 #include "relu.h"
-#include <string.h>
 
 /* A feature counts only when the operating system also saves the registers it needs (xgetbv). */
 enum cpu { CPU_SSE42 = 1, CPU_AVX2 = 2, CPU_AVX512 = 4 };

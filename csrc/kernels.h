@@ -41,7 +41,8 @@ INLINE void put(int bits, int past_cache, char *p, vec v)
 
 /* The first and the last vector are computed before anything is stored and stored after everything else, so
  * they may overlap the vectors between them even where out is x or dy. That makes the stores between them
- * aligned, and leaves no scalar tail. */
+ * aligned, and leaves no scalar tail. Past the cache they are stored only where they are needed: a plain store
+ * beside a non-temporal one into the same cache line would send the line out twice. */
 INLINE void run_row(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x, ptrdiff_t n,
                     const struct constants *c)
 {
@@ -55,7 +56,13 @@ INLINE void run_row(enum op op, int bits, int past_cache, char *out, const char 
     }
     vec first = vec_at(op, bits, dy, x, 0, c), last = vec_at(op, bits, dy, x, n - size, c);
     ptrdiff_t i = size - (ptrdiff_t)((uintptr_t)out & (uintptr_t)(size - 1));
-    if (!past_cache && i % (bits / 8)) {
+    if (past_cache) {
+        i &= size - 1;
+        if (i > 0) {
+            vec_store(bits, out, first);
+        }
+    }
+    else if (i % (bits / 8)) {
         i = size; /* the elements straddle: no start is better than another */
     }
     for (; i + 4 * size <= n; i += 4 * size) {
@@ -69,16 +76,24 @@ INLINE void run_row(enum op op, int bits, int past_cache, char *out, const char 
     for (; i + size <= n; i += size) {
         put(bits, past_cache, out + i, vec_at(op, bits, dy, x, i, c));
     }
-    vec_store(bits, out, first);
-    vec_store(bits, out + n - size, last);
+    if (!past_cache) {
+        vec_store(bits, out, first);
+    }
+    if (!past_cache || i < n) {
+        vec_store(bits, out + n - size, last);
+    }
 }
 
-INLINE void run(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x, ptrdiff_t n,
-                ptrdiff_t rows, const ptrdiff_t *step, const struct dtype *dtype)
+INLINE struct constants constants_of(enum op op, int bits, const struct dtype *dtype)
 {
     const struct rule *rule = op == GRAD || op == BACKWARD ? &dtype->grad : &dtype->relu;
-    const struct constants c = {vec_set(bits, rule->bias), vec_set(bits, rule->limit),
-                                vec_set(bits, dtype->one)};
+    return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, dtype->one)};
+}
+
+INLINE void rows_of(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x, ptrdiff_t n,
+                    ptrdiff_t rows, const ptrdiff_t *step, const struct dtype *dtype)
+{
+    const struct constants c = constants_of(op, bits, dtype);
     run_row(op, bits, past_cache, out, dy, x, n, &c);
     while (--rows > 0) {
         out += step[OUT];
@@ -88,27 +103,27 @@ INLINE void run(enum op op, int bits, int past_cache, char *out, const char *dy,
     }
 }
 
-#define KERNEL(name, op, bits, past_cache)                                                                     \
-    static void name##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,           \
-                              const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)                     \
-    {                                                                                                          \
-        run(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                           \
+/* Repeats the element at `from` over n bytes. */
+INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
+{
+    const ptrdiff_t size = VEC_BYTES(bits);
+    const vec v = vec_set(bits, load_element(bits, from));
+    if (n < size) {
+        vec_store_part(to, v, n);
+        return;
     }
-#define KERNELS_OF(name, op, past_cache)                                                                       \
-    KERNEL(name, op, 8, past_cache)                                                                            \
-    KERNEL(name, op, 16, past_cache)                                                                           \
-    KERNEL(name, op, 32, past_cache)                                                                           \
-    KERNEL(name, op, 64, past_cache)
-#ifdef HAVE_STREAM
-#define KERNELS(op) KERNELS_OF(run_##op, op, 0) KERNELS_OF(stream_##op, op, 1)
-#else
-#define KERNELS(op) KERNELS_OF(run_##op, op, 0)
-#endif
-KERNELS(RELU)
-KERNELS(GRAD)
-KERNELS(BACKWARD)
-KERNELS(GRAD_STRICT)
-KERNELS(BACKWARD_STRICT)
+    for (ptrdiff_t i = 0; i + size <= n; i += size) {
+        vec_store(bits, to + i, v);
+    }
+    vec_store(bits, to + n - size, v);
+}
+
+#define OPS_AND_WIDTHS(macro)                                                                                  \
+    macro(RELU, 8) macro(RELU, 16) macro(RELU, 32) macro(RELU, 64) macro(GRAD, 8) macro(GRAD, 16)              \
+        macro(GRAD, 32) macro(GRAD, 64) macro(BACKWARD, 8) macro(BACKWARD, 16) macro(BACKWARD, 32)             \
+            macro(BACKWARD, 64) macro(GRAD_STRICT, 8) macro(GRAD_STRICT, 16) macro(GRAD_STRICT, 32)            \
+                macro(GRAD_STRICT, 64) macro(BACKWARD_STRICT, 8) macro(BACKWARD_STRICT, 16)                    \
+                    macro(BACKWARD_STRICT, 32) macro(BACKWARD_STRICT, 64)
 
 #define WIDTHS(name) {name##_8, name##_16, name##_32, name##_64}
 #define TABLE(name)                                                                                            \
@@ -118,22 +133,33 @@ KERNELS(BACKWARD_STRICT)
      [GRAD_STRICT] = WIDTHS(name##_GRAD_STRICT),                                                               \
      [BACKWARD_STRICT] = WIDTHS(name##_BACKWARD_STRICT)}
 
-static void fence(void)
-{
+#define KERNEL(name, op, bits, past_cache)                                                                     \
+    static void name##_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,    \
+                                     const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)              \
+    {                                                                                                          \
+        rows_of(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                       \
+    }
+#define RUN(op, bits) KERNEL(run, op, bits, 0)
+OPS_AND_WIDTHS(RUN)
 #ifdef HAVE_STREAM
-    vec_fence();
+#define STREAM(op, bits) KERNEL(stream, op, bits, 1)
+OPS_AND_WIDTHS(STREAM)
+static void fence(void) { vec_fence(); }
+#define STREAM_TABLE TABLE(stream)
+#else
+static void fence(void) {}
+#define STREAM_TABLE TABLE(run)
 #endif
-}
+
+#define FILL(bits)                                                                                             \
+    static void fill_##bits(char *to, const char *from, ptrdiff_t n) { fill(bits, to, from, n); }
+FILL(8)
+FILL(16)
+FILL(32)
+FILL(64)
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
 const struct kernels JOIN(kernels_, TARGET) = {
-    .run = TABLE(run),
-#ifdef HAVE_STREAM
-    .stream = TABLE(stream),
-#else
-    .stream = TABLE(run),
-#endif
-    .fence = fence,
-};
+    .run = TABLE(run), .stream = STREAM_TABLE, .fence = fence, .fill = WIDTHS(fill)};

@@ -1,72 +1,92 @@
-/* Ways between strided and contiguous memory, for the blocks of walk.c; included after kernels.h.
+/* What walk.c does with operands that are not contiguous; included after kernels.h.
  *
- * With HAVE_VEC128 a target offers load128, store128, shuffle128 (by bytes, an index of 0x80 or more gives 0),
- * or128, zip_low and zip_high (interleave the lower or upper halves). 16 bytes are enough here: a move is bound
- * by its loads and stores, and wider vectors would need lane-crossing steps. */
-#include <string.h>
+ * With HAVE_VEC128, vec has 16 bytes and a target offers zip_low and zip_high (interleave the lower or upper
+ * halves of two vectors), evens (of two), reverse, and vec_load_each and vec_store_each (elements a step apart,
+ * to and from one vector). 16 bytes are enough here: the elements come and go one at a time. */
 
-INLINE void copy_element(int bits, char *to, const char *from)
+#ifndef HAVE_VEC128
+INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
 {
-    switch (bits) {
-        case 8: memcpy(to, from, 1); return;
-        case 16: memcpy(to, from, 2); return;
-        case 32: memcpy(to, from, 4); return;
-        default: memcpy(to, from, 8); return;
-    }
+    (void)step;
+    return vec_load(bits, p);
 }
-
-INLINE void copy_strided(int bits, char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
-                         ptrdiff_t n)
+INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
 {
-    for (; n >= 4; n -= 4) {
-        copy_element(bits, to, from);
-        copy_element(bits, to + to_step, from + from_step);
-        copy_element(bits, to + 2 * to_step, from + 2 * from_step);
-        copy_element(bits, to + 3 * to_step, from + 3 * from_step);
-        to += 4 * to_step;
-        from += 4 * from_step;
-    }
-    for (; n > 0; n--) {
-        copy_element(bits, to, from);
-        to += to_step;
-        from += from_step;
-    }
+    (void)step;
+    vec_store(bits, p, v);
 }
+#endif
 
-INLINE void gather(int bits, char *to, const char *from, ptrdiff_t step, ptrdiff_t n)
+enum steps { CONTIGUOUS, BACKWARDS, EVERY_OTHER, ANY };
+
+INLINE enum steps steps_of(ptrdiff_t step, int width)
 {
-    const int width = bits / 8;
 #ifdef HAVE_VEC128
-    const int lanes = 16 / width;
-    unsigned char low[16], high[16];
-    if (step == 2 * width) {
-        for (int k = 0; k < 16; k++) {
-            int even = k % 8 / width * 2 * width + k % width;
-            low[k] = (unsigned char)(k < 8 ? even : 0x80);
-            high[k] = (unsigned char)(k < 8 ? 0x80 : even);
-        }
-        vec128 a = load128((const char *)low), b = load128((const char *)high);
-        /* n > lanes, not >=: the last element of a pair of vectors is an odd one, perhaps not ours to read. */
-        for (; n > lanes; n -= lanes, from += 32, to += 16) {
-            store128(to, or128(shuffle128(load128(from), a), shuffle128(load128(from + 16), b)));
-        }
-    }
-    else if (step == -width) {
-        for (int k = 0; k < 16; k++) {
-            low[k] = (unsigned char)((lanes - 1 - k / width) * width + k % width);
-        }
-        vec128 reverse = load128((const char *)low);
-        for (; n >= lanes; n -= lanes, from -= 16, to += 16) {
-            store128(to, shuffle128(load128(from + width - 16), reverse));
-        }
+    return step == width ? CONTIGUOUS : step == -width ? BACKWARDS : step == 2 * width ? EVERY_OTHER : ANY;
+#else
+    return (void)step, (void)width, ANY;
+#endif
+}
+
+/* EVERY_OTHER also reads the element behind the last of the vector. */
+INLINE vec load_steps(int bits, enum steps steps, const char *p, ptrdiff_t step)
+{
+#ifdef HAVE_VEC128
+    switch (steps) {
+        case CONTIGUOUS: return vec_load(bits, p);
+        case BACKWARDS: return reverse(bits, vec_load(bits, p + bits / 8 - 16));
+        case EVERY_OTHER: return evens(bits, vec_load(bits, p), vec_load(bits, p + 16));
+        case ANY: break;
     }
 #endif
-    copy_strided(bits, to, width, from, step, n);
+    (void)steps;
+    return vec_load_each(bits, p, step);
 }
 
-INLINE void scatter(int bits, char *to, ptrdiff_t step, const char *from, ptrdiff_t n)
+/* Into and out of the first place of a vector. */
+INLINE vec load_one(int bits, const char *p)
 {
-    copy_strided(bits, to, step, from, bits / 8, n);
+    return VEC_BYTES(bits) * 8 == bits ? vec_load(bits, p) : vec_load_part(p, bits / 8);
+}
+
+INLINE void store_one(int bits, char *p, vec v)
+{
+    if (VEC_BYTES(bits) * 8 == bits) {
+        vec_store(bits, p, v);
+    }
+    else {
+        vec_store_part(p, v, bits / 8);
+    }
+}
+
+/* n elements, each a step of its operand from the one before. */
+INLINE void strided(enum op op, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
+                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
+{
+    const int width = bits / 8;
+    const ptrdiff_t lanes = VEC_BYTES(bits) / width;
+    const struct constants c = constants_of(op, bits, dtype);
+    const enum steps dy_steps = steps_of(step[DY], width), x_steps = steps_of(step[X], width);
+    for (; n > lanes; n -= lanes) { /* the last vector would have no element behind it */
+        vec s = load_steps(bits, x_steps, x, step[X]);
+        vec v = select(op, bits, s, has_dy(op) ? load_steps(bits, dy_steps, dy, step[DY]) : s, &c);
+        if (step[OUT] == width) {
+            vec_store(bits, out, v);
+        }
+        else {
+            vec_store_each(bits, out, step[OUT], v);
+        }
+        out += lanes * step[OUT];
+        dy += has_dy(op) ? lanes * step[DY] : 0;
+        x += lanes * step[X];
+    }
+    for (; n > 0; n--) {
+        vec s = load_one(bits, x);
+        store_one(bits, out, select(op, bits, s, has_dy(op) ? load_one(bits, dy) : s, &c));
+        out += step[OUT];
+        dy += has_dy(op) ? step[DY] : 0;
+        x += step[X];
+    }
 }
 
 INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
@@ -82,9 +102,9 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
             ptrdiff_t c = c0 + lanes <= cols ? c0 : cols - lanes;
             for (ptrdiff_t r0 = 0; r0 < rows; r0 += lanes) {
                 ptrdiff_t r = r0 + lanes <= rows ? r0 : rows - lanes;
-                vec128 v[MAX_LANES], zipped[MAX_LANES];
+                vec v[MAX_LANES], zipped[MAX_LANES];
                 for (int k = 0; k < lanes; k++) {
-                    v[k] = load128(from + (c + k) * from_step + r * width);
+                    v[k] = vec_load(bits, from + (c + k) * from_step + r * width);
                 }
                 /* To interleave vector k with vector k + lanes / 2 moves the bits of an element's place
                  * (vector, lane) round by one; after log2(lanes) times the two halves have changed places. */
@@ -98,7 +118,7 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
                     }
                 }
                 for (int k = 0; k < lanes; k++) {
-                    store128(to + (r + k) * to_step + c * width, v[k]);
+                    vec_store(bits, to + (r + k) * to_step + c * width, v[k]);
                 }
             }
         }
@@ -106,31 +126,29 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
     }
 #endif
     for (ptrdiff_t c = 0; c < cols; c++) {
-        copy_strided(bits, to + c * width, to_step, from + c * from_step, width, rows);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            memcpy(to + r * to_step + c * width, from + c * from_step + r * width, bits / 8);
+        }
     }
 }
 
-#define MOVES(bits)                                                                                            \
-    static void gather_##bits(char *to, const char *from, ptrdiff_t step, ptrdiff_t n)                         \
+#define STRIDED(op, bits)                                                                                      \
+    static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
+                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
     {                                                                                                          \
-        gather(bits, to, from, step, n);                                                                       \
-    }                                                                                                          \
-    static void scatter_##bits(char *to, ptrdiff_t step, const char *from, ptrdiff_t n)                        \
-    {                                                                                                          \
-        scatter(bits, to, step, from, n);                                                                      \
-    }                                                                                                          \
+        strided(op, bits, out, dy, x, n, step, dtype);                                                         \
+    }
+OPS_AND_WIDTHS(STRIDED)
+
+#define TRANSPOSE(bits)                                                                                        \
     static void transpose_##bits(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,           \
                                  ptrdiff_t rows, ptrdiff_t cols)                                               \
     {                                                                                                          \
         transpose(bits, to, to_step, from, from_step, rows, cols);                                             \
     }
-MOVES(8)
-MOVES(16)
-MOVES(32)
-MOVES(64)
+TRANSPOSE(8)
+TRANSPOSE(16)
+TRANSPOSE(32)
+TRANSPOSE(64)
 
-const struct moves JOIN(moves_, TARGET) = {
-    .gather = WIDTHS(gather),
-    .scatter = WIDTHS(scatter),
-    .transpose = WIDTHS(transpose),
-};
+const struct moves JOIN(moves_, TARGET) = {.strided = TABLE(strided), .transpose = WIDTHS(transpose)};

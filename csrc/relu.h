@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define ARCH_X86 1
@@ -53,17 +54,34 @@ enum { N_WIDTHS = 4 }; /* 1, 2, 4 and 8 bytes */
 
 INLINE int width_index(int width) { return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3; }
 
+/* The bits of an element as a signed integer; `bits` is its width. */
+INLINE int64_t load_element(int bits, const char *p)
+{
+    int8_t b;
+    int16_t h;
+    int32_t w;
+    int64_t d;
+    switch (bits) {
+        case 8: memcpy(&b, p, 1); return b;
+        case 16: memcpy(&h, p, 2); return h;
+        case 32: memcpy(&w, p, 4); return w;
+        default: memcpy(&d, p, 8); return d;
+    }
+}
+
 /* `stream` does the same with non-temporal stores, past the cache, where the CPU has them, into rows that start
- * at a multiple of the width; fence() after the last. */
+ * at a multiple of the width; fence() after the last. `fill` repeats one element over n bytes. */
 struct kernels {
     kernel *run[N_OPS][N_WIDTHS], *stream[N_OPS][N_WIDTHS];
     void (*fence)(void);
+    void (*fill[N_WIDTHS])(char *to, const char *from, ptrdiff_t n);
 };
 
-/* Ways between an operand's layout and contiguous memory; counts are elements, steps bytes. */
+/* For operands that are not contiguous. */
 struct moves {
-    void (*gather[N_WIDTHS])(char *to, const char *from, ptrdiff_t step, ptrdiff_t n);
-    void (*scatter[N_WIDTHS])(char *to, ptrdiff_t step, const char *from, ptrdiff_t n);
+    /* The operation on n elements that are a step apart, one after the other. */
+    void (*strided[N_OPS][N_WIDTHS])(char *out, const char *dy, const char *x, ptrdiff_t n,
+                                     const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype);
     /* to[r][c] = from[c][r]; rows of `from` and of `to` are contiguous, their starts a step apart. */
     void (*transpose[N_WIDTHS])(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
                                 ptrdiff_t rows, ptrdiff_t cols);

@@ -3,7 +3,6 @@
  * A part of n < 16 bytes is held as two overlapping halves of 8, 4 or 2 bytes, loaded from its two ends and
  * stored to them again: no byte outside it is touched, and kernels do not care where in a vector an element
  * lies. */
-#include <string.h>
 
 typedef __m128i vec128;
 
@@ -50,31 +49,6 @@ INLINE void store128_part(char *p, vec128 v, ptrdiff_t n)
     }
     else {
         *p = (char)low;
-    }
-}
-
-/* For moves.h. */
-#define HAVE_VEC128
-INLINE vec128 shuffle128(vec128 v, vec128 index) { return _mm_shuffle_epi8(v, index); }
-INLINE vec128 or128(vec128 a, vec128 b) { return _mm_or_si128(a, b); }
-
-INLINE vec128 zip_low(int bits, vec128 a, vec128 b)
-{
-    switch (bits) {
-        case 8: return _mm_unpacklo_epi8(a, b);
-        case 16: return _mm_unpacklo_epi16(a, b);
-        case 32: return _mm_unpacklo_epi32(a, b);
-        default: return _mm_unpacklo_epi64(a, b);
-    }
-}
-
-INLINE vec128 zip_high(int bits, vec128 a, vec128 b)
-{
-    switch (bits) {
-        case 8: return _mm_unpackhi_epi8(a, b);
-        case 16: return _mm_unpackhi_epi16(a, b);
-        case 32: return _mm_unpackhi_epi32(a, b);
-        default: return _mm_unpackhi_epi64(a, b);
     }
 }
 

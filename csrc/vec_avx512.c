@@ -10,6 +10,7 @@ REGION_BEGIN(
 REGION_BEGIN("avx512f,avx512bw,avx512vl")
 #endif
 
+#include "vec128_x86.h"
 typedef __m512i vec;
 #define VEC_BYTES(bits) 64
 
@@ -24,9 +25,7 @@ INLINE void vec_store(int bits, char *p, vec v)
     _mm512_storeu_si512(p, v);
 }
 
-#define HAVE_STREAM
 INLINE void vec_stream(char *p, vec v) { _mm512_stream_si512((void *)p, v); }
-INLINE void vec_fence(void) { _mm_sfence(); }
 
 INLINE vec vec_set(int bits, int64_t v)
 {
@@ -58,9 +57,33 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
     }
 }
 
-INLINE __mmask64 vec_first(ptrdiff_t n) { return ((__mmask64)1 << n) - 1; } /* 0 <= n < 64 */
-INLINE vec vec_load_part(const char *p, ptrdiff_t n) { return _mm512_maskz_loadu_epi8(vec_first(n), p); }
-INLINE void vec_store_part(char *p, vec v, ptrdiff_t n) { _mm512_mask_storeu_epi8(p, vec_first(n), v); }
+/* Two overlapping halves again: a masked store would stall the loads of the next short row beside it. */
+INLINE vec vec_load_part(const char *p, ptrdiff_t n)
+{
+    if (n >= 32) {
+        vec first = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)p));
+        return _mm512_inserti64x4(first, _mm256_loadu_si256((const __m256i *)(p + n - 32)), 1);
+    }
+    if (n >= 16) {
+        return _mm512_inserti32x4(_mm512_castsi128_si512(load128(p)), load128(p + n - 16), 1);
+    }
+    return _mm512_castsi128_si512(load128_part(p, n));
+}
+
+INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
+{
+    if (n >= 32) {
+        _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(v));
+        _mm256_storeu_si256((__m256i *)(p + n - 32), _mm512_extracti64x4_epi64(v, 1));
+    }
+    else if (n >= 16) {
+        store128(p, _mm512_castsi512_si128(v));
+        store128(p + n - 16, _mm512_extracti32x4_epi32(v, 1));
+    }
+    else {
+        store128_part(p, _mm512_castsi512_si128(v), n);
+    }
+}
 
 #include "kernels.h"
 REGION_END

@@ -3,7 +3,6 @@
 #include "relu.h"
 #ifdef ARCH_ARM
 #include <arm_neon.h>
-#include <string.h>
 
 typedef uint8x16_t vec128, vec;
 #define VEC_BYTES(bits) 16
@@ -104,10 +103,7 @@ INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
 
 /* For moves.h. Arm has no store that is sure to go past the cache, so there is no vec_stream. */
 #define HAVE_VEC128
-INLINE vec128 shuffle128(vec128 v, vec128 index) { return vqtbl1q_u8(v, index); }
-INLINE vec128 or128(vec128 a, vec128 b) { return vorrq_u8(a, b); }
-
-INLINE vec128 zip_low(int bits, vec128 a, vec128 b)
+INLINE vec zip_low(int bits, vec a, vec b)
 {
     switch (bits) {
         case 8: return vzip1q_u8(a, b);
@@ -117,13 +113,52 @@ INLINE vec128 zip_low(int bits, vec128 a, vec128 b)
     }
 }
 
-INLINE vec128 zip_high(int bits, vec128 a, vec128 b)
+INLINE vec zip_high(int bits, vec a, vec b)
 {
     switch (bits) {
         case 8: return vzip2q_u8(a, b);
         case 16: return U16(vzip2q_u16(vreinterpretq_u16_u8(a), vreinterpretq_u16_u8(b)));
         case 32: return U32(vzip2q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
         default: return U64(vzip2q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));
+    }
+}
+
+INLINE vec evens(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return vuzp1q_u8(a, b);
+        case 16: return U16(vuzp1q_u16(vreinterpretq_u16_u8(a), vreinterpretq_u16_u8(b)));
+        case 32: return U32(vuzp1q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
+        default: return U64(vuzp1q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));
+    }
+}
+
+INLINE vec reverse(int bits, vec v)
+{
+    switch (bits) {
+        case 8: v = vrev64q_u8(v); break;
+        case 16: v = U16(vrev64q_u16(vreinterpretq_u16_u8(v))); break;
+        case 32: v = U32(vrev64q_u32(vreinterpretq_u32_u8(v))); break;
+        default: break;
+    }
+    return vextq_u8(v, v, 8);
+}
+
+INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
+{
+    char block[16];
+    for (int k = 0; k < 128 / bits; k++) {
+        memcpy(block + k * (bits / 8), p + k * step, (size_t)bits / 8);
+    }
+    return load128(block);
+}
+
+INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
+{
+    char block[16];
+    store128(block, v);
+    for (int k = 0; k < 128 / bits; k++) {
+        memcpy(p + k * step, block + k * (bits / 8), (size_t)bits / 8);
     }
 }
 

@@ -1,24 +1,11 @@
 /* One element at a time, on any CPU: what the other targets are measured against. */
 #define TARGET scalar
 #include "relu.h"
-#include <string.h>
 
 typedef int64_t vec;
 #define VEC_BYTES(bits) ((bits) / 8)
 
-INLINE vec vec_load(int bits, const char *p)
-{
-    int8_t b;
-    int16_t h;
-    int32_t w;
-    int64_t d;
-    switch (bits) {
-        case 8: memcpy(&b, p, 1); return b;
-        case 16: memcpy(&h, p, 2); return h;
-        case 32: memcpy(&w, p, 4); return w;
-        default: memcpy(&d, p, 8); return d;
-    }
-}
+INLINE vec vec_load(int bits, const char *p) { return load_element(bits, p); }
 
 /* Wraps v to the width. */
 INLINE vec vec_set(int bits, int64_t v)

@@ -57,6 +57,102 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
 INLINE vec vec_load_part(const char *p, ptrdiff_t n) { return load128_part(p, n); }
 INLINE void vec_store_part(char *p, vec v, ptrdiff_t n) { store128_part(p, v, n); }
 
+/* For moves.h. */
+#define HAVE_VEC128
+INLINE vec zip_low(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm_unpacklo_epi8(a, b);
+        case 16: return _mm_unpacklo_epi16(a, b);
+        case 32: return _mm_unpacklo_epi32(a, b);
+        default: return _mm_unpacklo_epi64(a, b);
+    }
+}
+
+INLINE vec zip_high(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm_unpackhi_epi8(a, b);
+        case 16: return _mm_unpackhi_epi16(a, b);
+        case 32: return _mm_unpackhi_epi32(a, b);
+        default: return _mm_unpackhi_epi64(a, b);
+    }
+}
+
+INLINE vec evens(int bits, vec a, vec b)
+{
+    const vec of_bytes = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1);
+    const vec of_words = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
+    switch (bits) {
+        case 8: return _mm_unpacklo_epi64(_mm_shuffle_epi8(a, of_bytes), _mm_shuffle_epi8(b, of_bytes));
+        case 16: return _mm_unpacklo_epi64(_mm_shuffle_epi8(a, of_words), _mm_shuffle_epi8(b, of_words));
+        case 32: return _mm_unpacklo_epi64(_mm_shuffle_epi32(a, 0x08), _mm_shuffle_epi32(b, 0x08));
+        default: return _mm_unpacklo_epi64(a, b);
+    }
+}
+
+INLINE vec reverse(int bits, vec v)
+{
+    switch (bits) {
+        case 8: return _mm_shuffle_epi8(v, _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+        case 16:
+            return _mm_shuffle_epi8(v, _mm_setr_epi8(14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 5, 2, 3, 0, 1));
+        case 32: return _mm_shuffle_epi32(v, 0x1B);
+        default: return _mm_shuffle_epi32(v, 0x4E);
+    }
+}
+
+INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
+{
+    vec low = load128_part(p, bits / 8), high = low;
+#define AT(k) (int)load_element(bits, p + (k) * step)
+    switch (bits) {
+        case 8: high = load128_part(p + 8 * step, 1);
+#define PAIR(k) low = _mm_insert_epi8(low, AT(k), k), high = _mm_insert_epi8(high, AT(8 + (k)), k)
+            PAIR(1), PAIR(2), PAIR(3), PAIR(4), PAIR(5), PAIR(6), PAIR(7);
+#undef PAIR
+            return _mm_unpacklo_epi64(low, high);
+        case 16: high = load128_part(p + 4 * step, 2);
+#define PAIR(k) low = _mm_insert_epi16(low, AT(k), k), high = _mm_insert_epi16(high, AT(4 + (k)), k)
+            PAIR(1), PAIR(2), PAIR(3);
+#undef PAIR
+            return _mm_unpacklo_epi64(low, high);
+        case 32:
+            high = load128_part(p + 2 * step, 4);
+            return _mm_unpacklo_epi64(_mm_insert_epi32(low, AT(1), 1), _mm_insert_epi32(high, AT(3), 1));
+        default: return _mm_unpacklo_epi64(low, load128_part(p + step, 8));
+    }
+#undef AT
+}
+
+INLINE void store_int(char *p, int v) { memcpy(p, &v, 4); }
+INLINE void store_word(char *p, int v)
+{
+    uint16_t word = (uint16_t)v;
+    memcpy(p, &word, 2);
+}
+
+INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
+{
+    switch (bits) {
+#define PUT(k) p[(k) * step] = (char)_mm_extract_epi8(v, k)
+        case 8:
+            PUT(0), PUT(1), PUT(2), PUT(3), PUT(4), PUT(5), PUT(6), PUT(7);
+            PUT(8), PUT(9), PUT(10), PUT(11), PUT(12), PUT(13), PUT(14), PUT(15);
+            return;
+#undef PUT
+#define PUT(k) store_word(p + (k) * step, _mm_extract_epi16(v, k))
+        case 16: PUT(0), PUT(1), PUT(2), PUT(3), PUT(4), PUT(5), PUT(6), PUT(7); return;
+#undef PUT
+#define PUT(k) store_int(p + (k) * step, _mm_extract_epi32(v, k))
+        case 32: PUT(0), PUT(1), PUT(2), PUT(3); return;
+#undef PUT
+        default:
+            _mm_storel_epi64((__m128i *)p, v);
+            _mm_storel_epi64((__m128i *)(p + step), _mm_unpackhi_epi64(v, v));
+    }
+}
+
 #include "kernels.h"
 #include "moves.h"
 REGION_END

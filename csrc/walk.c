@@ -1,11 +1,11 @@
 /* One pass over operands of any layout.
  *
- * Axes are put into the output's order and joined where they can be. What is left is walked in tiles of the
- * output's innermost axis `i` and one other, `j`, so small that a tile stays in the L1 cache. An operand
- * that is contiguous along i is used where it lies. One that is contiguous along j instead (x an NHWC view, dy
- * in C order) is transposed into a block, one that is contiguous along neither is gathered into it, and an
- * output that is strided, or large enough to go past the cache, is written to a block first. So the kernels
- * know contiguous rows only. */
+ * Axes are put into the output's order and joined where they can be. What is left is walked in planes of the
+ * output's innermost axis `i` and one other, `j`. Operands that are contiguous along i are the kernels'
+ * business, rows at a time. One that is contiguous along j instead (x an NHWC view, dy in C order) is
+ * transposed into a block, and one that repeats an element along i is written out in a block, tile by tile, so
+ * that block and tile stay in the L1 cache. Where an operand has another stride along i, each row is done by
+ * the target's `strided`. */
 #include "relu.h"
 
 #define BLOCK_BYTES 4096
@@ -16,13 +16,14 @@ struct axis {
 
 struct plan {
     const struct dtype *dtype;
-    kernel *kernel;
+    const struct kernels *kernels;
     const struct moves *moves;
+    enum op op;
+    int width_index, is_strided, stream;
     struct axis i, j, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
-    enum { DIRECT, GATHER, TRANSPOSE, UNUSED } way[N_OPERANDS];
-    int stream;
+    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, UNUSED } way[N_OPERANDS];
 };
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -77,13 +78,13 @@ static int normalise(const struct view *view, struct axis *axes, char **data)
     return kept;
 }
 
-/* The axis to tile with i: one along which an operand is contiguous that is not so along i, else the next. */
+/* The axis to walk with i: one along which an operand is contiguous that is not so along i, else the next. */
 static int second_axis(const struct axis *axes, int count, ptrdiff_t width)
 {
     const struct axis *i = &axes[count - 1];
     for (int a = count - 2; a >= 0; a--) {
         for (int k = DY; k < N_OPERANDS; k++) {
-            if (axes[a].step[k] == width && i->step[k] != width) {
+            if (axes[a].step[k] == width && i->step[k] != width && i->step[k] != 0) {
                 return a;
             }
         }
@@ -94,10 +95,13 @@ static int second_axis(const struct axis *axes, int count, ptrdiff_t width)
 static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, const struct axis *axes,
                       int count, int stream)
 {
-    const ptrdiff_t width = dtype->width;
+    const ptrdiff_t width = dtype->width, elements = BLOCK_BYTES / width;
     const struct axis alone = {1, {width, width, width}};
-    int second = count > 1 ? second_axis(axes, count, width) : -1, blocks = 0, transposed = 0;
+    int second = count > 1 ? second_axis(axes, count, width) : -1, in_block = 0, is_transposed = 0;
+    plan->op = op;
     plan->dtype = dtype;
+    plan->width_index = width_index(dtype->width);
+    plan->kernels = active_target->kernels;
     plan->moves = active_target->moves;
     plan->i = count > 0 ? axes[count - 1] : alone;
     plan->j = second >= 0 ? axes[second] : alone;
@@ -107,42 +111,61 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
             plan->outer[plan->n_outer++] = axes[a];
         }
     }
+    plan->is_strided = 0;
     for (int k = 0; k < N_OPERANDS; k++) {
-        plan->way[k] = plan->i.step[k] == width                                ? DIRECT
-                       : k != OUT && plan->j.n > 1 && plan->j.step[k] == width ? TRANSPOSE
-                                                                               : GATHER;
+        plan->way[k] = k == DY && !has_dy(op)                                ? UNUSED
+                       : plan->i.step[k] == width                            ? DIRECT
+                       : k != OUT && plan->i.step[k] == 0                    ? REPEATED
+                       : k != OUT && second >= 0 && plan->j.step[k] == width ? TRANSPOSED
+                                                                             : STRIDED;
+        plan->is_strided |= plan->way[k] == STRIDED;
+        is_transposed |= plan->way[k] == TRANSPOSED;
+        in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
     }
-    if (!has_dy(op)) {
-        plan->way[DY] = UNUSED;
-    }
-    const struct kernels *kernels = active_target->kernels;
-    plan->stream = stream && plan->way[OUT] == DIRECT && plan->i.n * width >= BLOCK_BYTES;
-    plan->kernel = (plan->stream ? kernels->stream : kernels->run)[op][width_index(dtype->width)];
-    for (int k = 0; k < N_OPERANDS; k++) {
-        blocks |= plan->way[k] != DIRECT && plan->way[k] != UNUSED;
-        transposed |= plan->way[k] == TRANSPOSE;
-    }
+    /* Rows shorter than a block begin and end with parts of cache lines too often. */
+    plan->stream = stream && !plan->is_strided && !is_transposed && plan->i.n * width >= BLOCK_BYTES;
     plan->tile_i = plan->i.n;
     plan->tile_j = plan->j.n;
-    if (blocks) {
+    if (in_block) {
         /* Transposing, a tile's rows are two cache lines in either direction. */
-        ptrdiff_t elements = BLOCK_BYTES / width, side = width == 1 ? 64 : 32;
-        plan->tile_i = smaller(plan->i.n, transposed && plan->j.n >= 4 ? side : elements);
+        plan->tile_i = smaller(plan->i.n, !is_transposed || plan->j.n < 4 ? elements : width == 1 ? 64 : 32);
         plan->tile_j = smaller(plan->j.n, elements / plan->tile_i);
     }
 }
 
-/* Brings the tile of operand k, `from`, into block; its rows are then ni elements apart. */
+/* Brings the tile of operand k, `from`, into `block`, its rows one behind the other. */
 static void bring(const struct plan *plan, int k, char *block, const char *from, ptrdiff_t ni, ptrdiff_t nj)
 {
-    const int w = width_index(plan->dtype->width);
-    const ptrdiff_t pitch = ni * plan->dtype->width;
-    if (plan->way[k] == TRANSPOSE) {
-        plan->moves->transpose[w](block, pitch, from, plan->i.step[k], nj, ni);
+    const ptrdiff_t bytes = ni * plan->dtype->width;
+    if (plan->way[k] == TRANSPOSED) {
+        plan->moves->transpose[plan->width_index](block, bytes, from, plan->i.step[k], nj, ni);
         return;
     }
     for (ptrdiff_t r = 0; r < nj; r++) {
-        plan->moves->gather[w](block + r * pitch, from + r * plan->j.step[k], plan->i.step[k], ni);
+        plan->kernels->fill[plan->width_index](block + r * bytes, from + r * plan->j.step[k], bytes);
+    }
+}
+
+/* The operation on a tile; p and the steps along i and j are those of the operands or of their blocks. */
+static void run_tile(const struct plan *plan, char *p[N_OPERANDS], ptrdiff_t ni, ptrdiff_t nj,
+                     const ptrdiff_t step_i[N_OPERANDS], const ptrdiff_t step_j[N_OPERANDS])
+{
+    const ptrdiff_t bytes = ni * plan->dtype->width;
+    if (plan->is_strided) {
+        for (ptrdiff_t r = 0; r < nj; r++) {
+            plan->moves->strided[plan->op][plan->width_index](p[OUT], p[DY], p[X], ni, step_i, plan->dtype);
+            for (int k = 0; k < N_OPERANDS; k++) {
+                p[k] += step_j[k];
+            }
+        }
+        return;
+    }
+    kernel *run = (plan->stream ? plan->kernels->stream : plan->kernels->run)[plan->op][plan->width_index];
+    if (step_j[OUT] == bytes && step_j[X] == bytes && (plan->way[DY] == UNUSED || step_j[DY] == bytes)) {
+        run(p[OUT], p[DY], p[X], nj * bytes, 1, step_j, plan->dtype);
+    }
+    else {
+        run(p[OUT], p[DY], p[X], bytes, nj, step_j, plan->dtype);
     }
 }
 
@@ -154,46 +177,31 @@ static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
 #else
     char block[N_OPERANDS][BLOCK_BYTES] __attribute__((aligned(64)));
 #endif
-    const char *filled[N_OPERANDS] = {0};
     const ptrdiff_t width = plan->dtype->width;
     for (ptrdiff_t j0 = 0, nj; j0 < plan->j.n; j0 += nj) {
         nj = smaller(plan->tile_j, plan->j.n - j0);
         for (ptrdiff_t i0 = 0, ni; i0 < plan->i.n; i0 += ni) {
-            char *place[N_OPERANDS], *p[N_OPERANDS];
-            ptrdiff_t step[N_OPERANDS], bytes;
-            int packed = 1;
+            char *p[N_OPERANDS];
+            ptrdiff_t step_i[N_OPERANDS], step_j[N_OPERANDS];
             for (int k = 0; k < N_OPERANDS; k++) {
-                place[k] = data[k] + j0 * plan->j.step[k] + i0 * plan->i.step[k];
+                p[k] = data[k] + j0 * plan->j.step[k] + i0 * plan->i.step[k];
             }
             ni = smaller(plan->tile_i, plan->i.n - i0);
-            if (plan->stream && (uintptr_t)place[OUT] % 64) {
-                /* Whole cache lines from the second tile on. */
-                ni = smaller(ni, (ptrdiff_t)(64 - (uintptr_t)place[OUT] % 64 + (uintptr_t)width - 1) / width);
+            if (plan->stream && ni > 64 &&
+                (uintptr_t)p[OUT] % 64) { /* whole cache lines from the second tile on */
+                ni = smaller(ni, (ptrdiff_t)(64 - (uintptr_t)p[OUT] % 64) / width);
             }
-            bytes = ni * width;
             for (int k = 0; k < N_OPERANDS; k++) {
-                int direct = plan->way[k] == DIRECT || plan->way[k] == UNUSED;
-                p[k] = direct ? place[k] : block[k];
-                step[k] = direct ? plan->j.step[k] : bytes;
-                packed &= step[k] == bytes || plan->way[k] == UNUSED;
-                if (!direct && k != OUT && filled[k] != place[k]) {
-                    bring(plan, k, block[k], place[k], ni, nj);
-                    /* A repeated element stays where it is; the first tile is the largest. */
-                    filled[k] =
-                        plan->i.step[k] == 0 && plan->j.step[k] == 0 && ni == plan->tile_i ? place[k] : 0;
+                step_i[k] = plan->i.step[k];
+                step_j[k] = plan->j.step[k];
+                if (plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED) {
+                    bring(plan, k, block[k], p[k], ni, nj);
+                    p[k] = block[k];
+                    step_i[k] = width;
+                    step_j[k] = ni * width;
                 }
             }
-            if (packed) {
-                plan->kernel(p[OUT], p[DY], p[X], nj * bytes, 1, step, plan->dtype);
-            }
-            else {
-                plan->kernel(p[OUT], p[DY], p[X], bytes, nj, step, plan->dtype);
-            }
-            for (ptrdiff_t r = 0; plan->way[OUT] != DIRECT && r < nj; r++) {
-                char *to = place[OUT] + r * plan->j.step[OUT];
-                plan->moves->scatter[width_index(plan->dtype->width)](to, plan->i.step[OUT], p[OUT] + r * bytes,
-                                                                      ni);
-            }
+            run_tile(plan, p, ni, nj, step_i, step_j);
         }
     }
 }
@@ -224,6 +232,6 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
         }
     } while (a >= 0);
     if (plan.stream) {
-        active_target->kernels->fence();
+        plan.kernels->fence();
     }
 }
