@@ -41,36 +41,28 @@ INLINE void take_operands(enum op op, char **args, npy_intp const *steps, struct
     operand[OUT] = (struct strided){args[x + 1], steps[x + 1]};
 }
 
-/* Whether writing `out` in any order but element by element could change what is yet to be read. */
-static int is_order_bound(struct strided out, struct strided in, npy_intp n, npy_intp width)
-{
-    if (out.p == in.p && out.step == in.step && (out.step >= width || -out.step >= width)) {
-        return 0; /* each element onto itself */
-    }
-    npy_intp out_reach = (n - 1) * out.step, in_reach = (n - 1) * in.step;
-    uintptr_t out_low = (uintptr_t)out.p + (uintptr_t)(out_reach < 0 ? out_reach : 0);
-    uintptr_t in_low = (uintptr_t)in.p + (uintptr_t)(in_reach < 0 ? in_reach : 0);
-    uintptr_t out_high = out_low + (uintptr_t)((out_reach < 0 ? -out_reach : out_reach) + width);
-    uintptr_t in_high = in_low + (uintptr_t)((in_reach < 0 ? -in_reach : in_reach) + width);
-    return out_low < in_high && in_low < out_high;
-}
-
 INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *steps, const struct dtype *dtype)
 {
     struct strided o[N_OPERANDS];
     const npy_intp width = dtype->width;
     take_operands(op, args, steps, o);
     kernel *run = active_target->kernels->run[op][width_index(dtype->width)];
-    const npy_intp row_step[N_OPERANDS] = {o[OUT].step, o[DY].step, o[X].step};
-    if (n > 1 && (is_order_bound(o[OUT], o[X], n, width) || is_order_bound(o[OUT], o[DY], n, width))) {
-        run(o[OUT].p, o[DY].p, o[X].p, width, n, row_step, dtype); /* accumulate, reduce: rows of one element */
+    struct view line;
+    line.nd = 1;
+    line.shape[0] = n;
+    for (int k = 0; k < N_OPERANDS; k++) {
+        line.data[k] = o[k].p;
+        line.step[0][k] = o[k].step;
+    }
+    if (n > 1 && (is_order_bound(&line, X, width) || is_order_bound(&line, DY, width))) {
+        run(o[OUT].p, o[DY].p, o[X].p, width, n, line.step[0],
+            dtype); /* accumulate, reduce: rows of one element */
     }
     else if (n <= 1 || (o[OUT].step == width && o[DY].step == width && o[X].step == width)) {
-        run(o[OUT].p, o[DY].p, o[X].p, n * width, 1, row_step, dtype);
+        run(o[OUT].p, o[DY].p, o[X].p, n * width, 1, line.step[0], dtype);
     }
     else {
-        struct view view = {1, {n}, {{o[OUT].step, o[DY].step, o[X].step}}, {o[OUT].p, o[DY].p, o[X].p}};
-        walk(op, dtype, &view, 0);
+        walk(op, dtype, &line, 0);
     }
 }
 

@@ -59,34 +59,56 @@ INLINE void store_one(int bits, char *p, vec v)
     }
 }
 
-/* n elements, each a step of its operand from the one before. */
-INLINE void strided(enum op op, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
-                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
+/* n elements, each a step of its operand from the one before. The steps are constants where this is called with
+ * constants, and looked at for each vector otherwise. */
+INLINE void strided_by(enum op op, int bits, enum steps out_steps, enum steps dy_steps, enum steps x_steps,
+                       char *out, const char *dy, const char *x, ptrdiff_t n, const ptrdiff_t step[N_OPERANDS],
+                       const struct dtype *dtype)
 {
-    const int width = bits / 8;
-    const ptrdiff_t lanes = VEC_BYTES(bits) / width;
+    const ptrdiff_t lanes = VEC_BYTES(bits) * 8 / bits;
+    const ptrdiff_t out_step = step[OUT], dy_step = has_dy(op) ? step[DY] : 0, x_step = step[X];
     const struct constants c = constants_of(op, bits, dtype);
-    const enum steps dy_steps = steps_of(step[DY], width), x_steps = steps_of(step[X], width);
     for (; n > lanes; n -= lanes) { /* the last vector would have no element behind it */
-        vec s = load_steps(bits, x_steps, x, step[X]);
-        vec v = select(op, bits, s, has_dy(op) ? load_steps(bits, dy_steps, dy, step[DY]) : s, &c);
-        if (step[OUT] == width) {
+        vec s = load_steps(bits, x_steps, x, x_step);
+        vec v = select(op, bits, s, has_dy(op) ? load_steps(bits, dy_steps, dy, dy_step) : s, &c);
+        if (out_steps == CONTIGUOUS) {
             vec_store(bits, out, v);
         }
         else {
-            vec_store_each(bits, out, step[OUT], v);
+            vec_store_each(bits, out, out_step, v);
         }
-        out += lanes * step[OUT];
-        dy += has_dy(op) ? lanes * step[DY] : 0;
-        x += lanes * step[X];
+        out += lanes * out_step;
+        dy += lanes * dy_step;
+        x += lanes * x_step;
     }
     for (; n > 0; n--) {
         vec s = load_one(bits, x);
         store_one(bits, out, select(op, bits, s, has_dy(op) ? load_one(bits, dy) : s, &c));
-        out += step[OUT];
-        dy += has_dy(op) ? step[DY] : 0;
-        x += step[X];
+        out += out_step;
+        dy += dy_step;
+        x += x_step;
     }
+}
+
+INLINE void strided(enum op op, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
+                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
+{
+    const enum steps out_steps = steps_of(step[OUT], bits / 8), x_steps = steps_of(step[X], bits / 8);
+    const enum steps dy_steps = has_dy(op) ? steps_of(step[DY], bits / 8) : x_steps;
+    const int is_dense = out_steps == CONTIGUOUS, is_alike = dy_steps == x_steps;
+#define CASE(condition, out_steps, in_steps)                                                                   \
+    if (is_alike && x_steps == (in_steps) && (condition)) {                                                    \
+        strided_by(op, bits, out_steps, in_steps, in_steps, out, dy, x, n, step, dtype);                       \
+        return;                                                                                                \
+    }
+    CASE(is_dense, CONTIGUOUS, EVERY_OTHER)
+    CASE(is_dense, CONTIGUOUS, BACKWARDS)
+    CASE(is_dense, CONTIGUOUS, ANY)
+    CASE(!is_dense, ANY, CONTIGUOUS)
+    CASE(!is_dense, ANY, EVERY_OTHER)
+    CASE(!is_dense, ANY, ANY)
+#undef CASE
+    strided_by(op, bits, out_steps, dy_steps, x_steps, out, dy, x, n, step, dtype);
 }
 
 INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,

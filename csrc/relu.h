@@ -113,6 +113,9 @@ struct view {
     char *data[N_OPERANDS];
 };
 
+/* Whether writing the output in any order but element by element could change what is yet to be read of operand
+ * k; of more than a line, whether they touch at all. */
+int is_order_bound(const struct view *view, int k, ptrdiff_t width);
 void walk(enum op op, const struct dtype *dtype, const struct view *view, int stream);
 
 #endif

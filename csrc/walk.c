@@ -28,6 +28,39 @@ struct plan {
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
+struct extent {
+    uintptr_t low, high;
+};
+
+static struct extent extent_of(const struct view *view, int k, ptrdiff_t width)
+{
+    struct extent extent = {(uintptr_t)view->data[k], (uintptr_t)view->data[k] + (uintptr_t)width};
+    for (int d = 0; d < view->nd; d++) {
+        ptrdiff_t reach = (view->shape[d] - 1) * view->step[d][k];
+        if (view->shape[d] == 0) {
+            return (struct extent){0, 0};
+        }
+        if (reach < 0) {
+            extent.low += (uintptr_t)reach;
+        }
+        else {
+            extent.high += (uintptr_t)reach;
+        }
+    }
+    return extent;
+}
+
+int is_order_bound(const struct view *view, int k, ptrdiff_t width)
+{
+    const ptrdiff_t step = view->step[0][OUT];
+    if (view->nd == 1 && view->data[k] == view->data[OUT] && view->step[0][k] == step &&
+        (step >= width || -step >= width)) {
+        return 0; /* each element onto itself */
+    }
+    struct extent out = extent_of(view, OUT, width), in = extent_of(view, k, width);
+    return out.low < in.high && in.low < out.high;
+}
+
 static int is_joined(const struct axis *outer, const struct axis *inner)
 {
     for (int k = 0; k < N_OPERANDS; k++) {
