@@ -23,6 +23,15 @@
 #define INLINE static inline __attribute__((always_inline))
 #endif
 
+#if !defined(_MSC_VER)
+#define PREFETCH(p) __builtin_prefetch(p)
+#elif defined(ARCH_X86)
+#include <intrin.h>
+#define PREFETCH(p) _mm_prefetch(p, _MM_HINT_T0)
+#else
+#define PREFETCH(p) ((void)(p))
+#endif
+
 enum op { RELU, GRAD, BACKWARD, GRAD_STRICT, BACKWARD_STRICT, N_OPS };
 
 INLINE int has_dy(enum op op) { return op == BACKWARD || op == BACKWARD_STRICT; }
