@@ -11,10 +11,12 @@ static vectorcallfunc numpy_call;
 /* NumPy keeps the GIL for as few. */
 enum { FEW_ELEMENTS = 500 };
 
+static PyObject *out_name; /* interned, as the names of keywords are */
+
 static int is_named_out(PyObject *kwnames)
 {
-    return PyTuple_GET_SIZE(kwnames) == 1 &&
-           PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "out") == 0;
+    PyObject *name = PyTuple_GET_ITEM(kwnames, 0);
+    return PyTuple_GET_SIZE(kwnames) == 1 && (name == out_name || PyUnicode_Compare(name, out_name) == 0);
 }
 
 /* Finds the operands; 0 where the call is not of the plain form. *out is NULL where there is none. */
@@ -279,10 +281,14 @@ CALL(BACKWARD)
 CALL(GRAD_STRICT)
 CALL(BACKWARD_STRICT)
 
-void fastcall_install(PyUFuncObject *ufunc, enum op op)
+int fastcall_install(PyUFuncObject *ufunc, enum op op)
 {
     static const vectorcallfunc calls[N_OPS] = {call_RELU, call_GRAD, call_BACKWARD, call_GRAD_STRICT,
                                                 call_BACKWARD_STRICT};
+    if (out_name == NULL && (out_name = PyUnicode_InternFromString("out")) == NULL) {
+        return -1;
+    }
     numpy_call = ufunc->vectorcall;
     ufunc->vectorcall = calls[op];
+    return 0;
 }

@@ -11,13 +11,12 @@ struct dtype user_dtypes[N_USER] = {
 #include "dtypes.def"
 };
 
+static const struct dtype *builtin_rows[NPY_NTYPES_LEGACY]; /* by type number */
+
 const struct dtype *dtype_of(int type_num)
 {
-    /* NumPy numbers bool 0 and the integers, in the order of dtypes.def, from 1. */
-    for (int i = 0; i < N_BUILTIN; i++) {
-        if (builtin_dtypes[i].type_num == type_num) {
-            return &builtin_dtypes[i];
-        }
+    if (type_num >= 0 && type_num < NPY_NTYPES_LEGACY) {
+        return builtin_rows[type_num];
     }
     for (int i = 0; type_num >= NPY_USERDEF && i < N_USER; i++) {
         if (user_dtypes[i].type_num == type_num) {
@@ -161,6 +160,9 @@ void loops_init(void)
         ROW(RELU), ROW(GRAD), ROW(BACKWARD), ROW(GRAD_STRICT), ROW(BACKWARD_STRICT),
 #undef ROW
     };
+    for (int i = 0; i < N_BUILTIN; i++) {
+        builtin_rows[builtin_dtypes[i].type_num] = &builtin_dtypes[i];
+    }
     for (int op = 0; op < N_OPS; op++) {
         if (loops[op].n_loops > 0) {
             continue; /* the module is being imported anew */

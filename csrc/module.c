@@ -130,8 +130,7 @@ static int add_ufunc(PyObject *module, enum op op)
         PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types, loops[op].n_loops, n_in,
                                 1, PyUFunc_None, ufuncs[op].name, ufuncs[op].doc, 0);
     int status = -1;
-    if (ufunc && add_promoter(ufunc, n_in + 1) == 0) {
-        fastcall_install((PyUFuncObject *)ufunc, op);
+    if (ufunc && add_promoter(ufunc, n_in + 1) == 0 && fastcall_install((PyUFuncObject *)ufunc, op) == 0) {
         status = PyModule_AddObjectRef(module, ufuncs[op].name, ufunc);
     }
     Py_XDECREF(ufunc);

@@ -37,6 +37,6 @@ void loops_init(void);
 const struct dtype *dtype_of(int type_num); /* NULL where the dtype is no row */
 
 /* fastcall.c */
-void fastcall_install(PyUFuncObject *ufunc, enum op op);
+int fastcall_install(PyUFuncObject *ufunc, enum op op);
 
 #endif
