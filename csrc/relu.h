@@ -23,6 +23,14 @@
 #define INLINE static inline __attribute__((always_inline))
 #endif
 
+#if defined(__clang__)
+#define UNROLL_4 _Pragma("unroll 4")
+#elif defined(__GNUC__)
+#define UNROLL_4 _Pragma("GCC unroll 4")
+#else
+#define UNROLL_4
+#endif
+
 #if !defined(_MSC_VER)
 #define PREFETCH(p) __builtin_prefetch(p)
 #elif defined(ARCH_X86)

@@ -1,0 +1,185 @@
+"""The views' charts, drawn from what `--json` writes."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+WIDTH = 8.0  # inches; at DPI twice as many pixels as a README shows
+DPI = 200
+# Okabe and Ito's colours, told apart by most eyes; markers for the others.
+LOOKS: dict[str, tuple[str, str]] = {
+    "relu_ext": ("#d55e00", "o"),
+    "limit": ("#000000", "|"),
+    "numpy": ("#0072b2", "s"),
+    "torch": ("#cc79a7", "^"),
+    "numba": ("#009e73", "D"),
+    "numexpr": ("#e69f00", "v"),
+    "jax": ("#56b4e9", "P"),
+    "onnxruntime": ("#7f7f7f", "X"),
+}
+NAMES = {
+    "numpy": "NumPy",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "limit": "limit: NumPy's copy or bitwise-or",
+}
+PANELS = {
+    "relu": "relu(x)",
+    "relu-out": "relu(x, out=out)",
+    "relu_grad": "relu_grad(x)",
+    "relu_grad-out": "relu_grad(x, out=out)",
+    "relu_backward": "relu_backward(dy, x)",
+    "relu_backward-out": "relu_backward(dy, x, out=out)",
+}
+PARTS = {"matmul": "#56b4e9", "ReLU": "#d55e00", "the rest": "#bbbbbb"}
+
+
+def _fastest(cell: dict[str, Any]) -> dict[str, float]:
+    """Seconds of every peer's fastest statement."""
+    best: dict[str, float] = {}
+    for row in cell["times"]:
+        best[row["peer"]] = min(row["seconds"], best.get(row["peer"], row["seconds"]))
+    return best
+
+
+def _size(n: int) -> str:
+    power = n.bit_length() - 1
+    return f"$2^{{{power}}}$" if n == 2**power and n > 512 else f"{n:,}"
+
+
+def _caption(figure: Figure, report: dict[str, Any], note: str) -> None:
+    """Machine and versions, at the bottom; the panels get what is left."""
+    versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in report["versions"].items())
+    lines = textwrap.wrap(f"{note} {', '.join(report['machine'].values())}; {versions}.", 150)
+    figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#444444", va="bottom")
+    bottom = 0.02 + 0.14 * len(lines) / figure.get_figheight()
+    figure.set_layout_engine("constrained", rect=(0, bottom, 1, 1 - bottom))
+
+
+def _legend(figure: Figure, handles: dict[str, Any], columns: int = 4) -> None:
+    names = [NAMES.get(peer, peer) for peer in handles]
+    figure.legend(list(handles.values()), names, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
+
+
+def grid(report: dict[str, Any]) -> Figure:
+    """float32 of one layout: how many times relu_ext's time the others take, one panel an operation."""
+    cells = [c for c in report["cells"] if (c["dtype"], c["layout"]) == ("float32", "contiguous")]
+    panels = [name for name in PANELS if any(c["operation"] == name for c in cells)]
+    if not panels:
+        raise SystemExit("nothing to draw: the chart shows contiguous float32")
+    rows = -(-len(panels) // 2)
+    figure, grid_of_axes = plt.subplots(
+        rows, 2, figsize=(WIDTH, 1.3 + 1.75 * rows), sharex=True, squeeze=False, layout="constrained"
+    )
+    handles: dict[str, Any] = {}
+    for axes, operation in zip(grid_of_axes.flat, panels, strict=False):
+        chosen = sorted((c for c in cells if c["operation"] == operation), key=lambda c: c["size"])
+        for peer, (colour, marker) in LOOKS.items():
+            points = []
+            for y, cell in enumerate(chosen):
+                times = _fastest(cell)
+                if peer in times:
+                    points.append((times[peer] / times["relu_ext"], y))
+            if points and peer != "relu_ext":
+                style = {"color": colour, "marker": marker, "linestyle": "", "alpha": 0.9}
+                size = {"markersize": 11, "markeredgewidth": 1.6} if peer == "limit" else {"markersize": 5}
+                handles[peer] = axes.plot(*zip(*points, strict=True), **style, **size)[0]
+        axes.axvline(1, color=LOOKS["relu_ext"][0], zorder=1)
+        axes.set_title(PANELS[operation], fontsize=9, family="monospace")
+        axes.set_yticks(range(len(chosen)), [_size(c["size"]) for c in chosen], fontsize=8)
+        axes.set_ylim(len(chosen) - 0.5, -0.5)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.grid(axis="x", color="#dddddd")
+        axes.set_axisbelow(True)
+    for axes in grid_of_axes[-1]:
+        axes.set_xlabel("times as long as relu_ext (the line at 1)", fontsize=9)
+        axes.tick_params(axis="x", labelsize=8)
+    for axes in grid_of_axes[:, 0]:
+        axes.set_ylabel("elements", fontsize=9)
+    _legend(figure, handles)
+    _caption(figure, report, "float32, contiguous, the fastest of each library's spellings, one thread each.")
+    return figure
+
+
+def growth(report: dict[str, Any]) -> Figure:
+    """Cost an element over the number of elements."""
+    figure, both = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True, layout="constrained")
+    handles: dict[str, Any] = {}
+    for axes, operation in zip(both, ("relu", "relu-out"), strict=True):
+        chosen = [c for c in report["cells"] if c["operation"] == operation]
+        for peer, (colour, _) in LOOKS.items():
+            points = [(c["size"], 1e9 * _fastest(c)[peer] / c["size"]) for c in chosen if peer in _fastest(c)]
+            if points:
+                style = {"linestyle": "--" if peer == "limit" else "-", "color": colour}
+                width = 2.4 if peer == "relu_ext" else 1.3
+                handles[peer] = axes.plot(*zip(*points, strict=True), **style, linewidth=width)[0]
+        axes.set_title(PANELS[operation], fontsize=9, family="monospace")
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("elements", fontsize=9)
+        axes.grid(color="#dddddd")
+    both[0].set_ylabel("ns an element", fontsize=9)
+    names = {"limit": "NumPy's copy"}
+    labels = [names.get(peer, NAMES.get(peer, peer)) for peer in handles]
+    figure.legend(list(handles.values()), labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9)
+    _caption(figure, report, "float32, contiguous, the fastest of each library's spellings, one thread each.")
+    return figure
+
+
+def step(report: dict[str, Any]) -> Figure:
+    """A training step in parts, and the ReLU part alone, one row a network."""
+    networks = report["networks"]
+    figure, panels = plt.subplots(
+        len(networks),
+        2,
+        figsize=(WIDTH, 1 + 1.6 * len(networks)),
+        squeeze=False,
+        sharey="row",
+        layout="constrained",
+        width_ratios=(3, 2),
+    )
+    for (whole, alone), network in zip(panels, networks, strict=True):
+        labels = list(network["seconds"])
+        largest = max(sum(parts.values()) for parts in network["seconds"].values())
+        unit, scale = ("ms", 1e3) if largest > 1e-3 else ("µs", 1e6)
+        lefts = [0.0] * len(labels)
+        for part, colour in PARTS.items():
+            widths = [scale * parts[part] for parts in network["seconds"].values()]
+            whole.barh(labels, widths, left=lefts, color=colour, label=part)
+            lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+            if part == "ReLU":
+                bars = alone.barh(labels, widths, color=colour)
+                alone.bar_label(bars, [f"{width:.2g} {unit}" for width in widths], padding=3, fontsize=8)
+                alone.set_xlim(0, 1.25 * max(widths))
+        whole.invert_yaxis()
+        whole.set_title(network["network"], fontsize=9, loc="left")
+        whole.set_xlabel(f"{unit} a step", fontsize=8)
+        alone.set_xlabel(f"{unit} of ReLU", fontsize=8)
+        alone.tick_params(axis="y", left=False)
+        for axes in (whole, alone):
+            axes.tick_params(labelsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    _caption(figure, report, f"float32, {report['threads']} threads of OpenBLAS.")
+    return figure
+
+
+def draw(report: dict[str, Any], path: Path) -> Path:
+    """Into the file, or into the directory under the view's name."""
+    if path.suffix != ".png":
+        path.mkdir(parents=True, exist_ok=True)
+        path /= f"{report['view']}.png"
+    figure = {"grid": grid, "growth": growth, "step": step}[report["view"]](report)
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)
+    return path
