@@ -68,9 +68,8 @@ INLINE void strided_by(enum op op, int bits, enum steps out_steps, enum steps dy
     const ptrdiff_t lanes = VEC_BYTES(bits) * 8 / bits;
     const ptrdiff_t out_step = step[OUT], dy_step = has_dy(op) ? step[DY] : 0, x_step = step[X];
     const struct constants c = constants_of(op, bits, dtype);
-    UNROLL_4 /* the step of two and backwards gain a quarter */
-        for (; n > lanes; n -= lanes)
-    { /* the last vector would have no element behind it */
+    UNROLL_4                        /* the step of two and backwards gain a quarter */
+    for (; n > lanes; n -= lanes) { /* the last vector would have no element behind it */
         vec s = load_steps(bits, x_steps, x, x_step);
         vec v = select(op, bits, s, has_dy(op) ? load_steps(bits, dy_steps, dy, dy_step) : s, &c);
         if (out_steps == CONTIGUOUS) {
