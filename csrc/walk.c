@@ -23,7 +23,7 @@ struct plan {
     struct axis i, j, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
-    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, UNUSED } way[N_OPERANDS];
+    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, AS_ONE, UNUSED } way[N_OPERANDS];
 };
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -153,6 +153,12 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
                                                                              : STRIDED;
         plan->is_strided |= plan->way[k] == STRIDED;
         is_transposed |= plan->way[k] == TRANSPOSED;
+    }
+    if (plan->way[DY] == REPEATED && !plan->is_strided) {
+        plan->way[DY] = AS_ONE;
+        plan->op = op == BACKWARD ? GRAD : GRAD_STRICT;
+    }
+    for (int k = 0; k < N_OPERANDS; k++) {
         in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
     }
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
@@ -198,6 +204,14 @@ static void run_tile(const struct plan *plan, char *p[N_OPERANDS], ptrdiff_t ni,
         return;
     }
     kernel *run = (plan->stream ? plan->kernels->stream : plan->kernels->run)[plan->op][plan->width_index];
+    if (plan->way[DY] == AS_ONE) { /* for a row of one dy, backward is grad with dy's bits for those of one */
+        struct dtype dtype = *plan->dtype;
+        for (ptrdiff_t r = 0; r < nj; r++) {
+            dtype.one = load_element(8 * dtype.width, p[DY] + r * step_j[DY]);
+            run(p[OUT] + r * step_j[OUT], NULL, p[X] + r * step_j[X], bytes, 1, step_j, &dtype);
+        }
+        return;
+    }
     if (step_j[OUT] == bytes && step_j[X] == bytes && (plan->way[DY] == UNUSED || step_j[DY] == bytes)) {
         run(p[OUT], p[DY], p[X], nj * bytes, 1, step_j, plan->dtype);
     }
