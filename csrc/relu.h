@@ -86,8 +86,9 @@ INLINE int64_t load_element(int bits, const char *p)
     }
 }
 
-/* `stream` does the same with non-temporal stores, past the cache, where the CPU has them, into rows that start
- * at a multiple of the width; fence() after the last. `fill` repeats one element over n bytes. */
+/* `stream` does the same with non-temporal stores, past the cache, where the CPU has them: out is apart from dy
+ * and x, its rows start at a multiple of the width, and fence() follows the last. `fill` repeats one element
+ * over n > 0 bytes. */
 struct kernels {
     kernel *run[N_OPS][N_WIDTHS], *stream[N_OPS][N_WIDTHS];
     void (*fence)(void);

@@ -1,5 +1,6 @@
 """Nothing is lost: references and allocations stay flat over many calls, errors and failing allocations included."""
 
+import contextlib
 import gc
 import sys
 
@@ -77,7 +78,10 @@ def test_failing_allocations(op):
     for place, (expected, call) in enumerate(make_calls(op)):
         if expected is MemoryError:
             continue
-        # Past the short way it is up to NumPy, which at places returns NULL without an exception.
+        # Past the short way it is up to NumPy, which at places returns NULL without an exception, and while it first
+        # promotes dtypes (of np.arctan2 as well) takes a failed allocation for a loop that is missing: so once before.
+        with contextlib.suppress(expected or MemoryError):
+            call()
         allowed = MemoryError if place < SHORT_WAY else (MemoryError, SystemError)
         for kth in range(80):
             testcapi.set_nomemory(kth, kth + 1)
