@@ -57,6 +57,10 @@ def test_what_cannot_run_is_an_import_error_that_says_what_can(name):
     assert all(target in last for target in relu_ext.simd_targets)
 
 
+def test_streaming_begins_at_a_size_that_no_cache_is_far_from():
+    assert 4 << 20 <= _core.stream_threshold() <= 32 << 20
+
+
 def test_the_private_switch():
     before = relu_ext.simd_target
     with pytest.raises(ValueError, match="nonsense"):
