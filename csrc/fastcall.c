@@ -1,8 +1,8 @@
 /* The short way for plain arrays: what the ufunc's vectorcall slot answers without NumPy's machinery.
  *
  * Exact ndarrays of one dtype that is a row, in native byte order and without metadata, positionally or with
- * `out=`. Arrays of one contiguous layout go straight to a kernel. Others are laid out by NumPy's own iterator
- * (order, broadcasting, allocation, overlap) and walked in tiles. Everything else, and every error, is NumPy's.
+ * `out=`. Arrays of one contiguous layout go straight to a kernel, others to walk.c: of one shape as they are,
+ * else (broadcasting, overlap) as NumPy's iterator lays them out. Everything else, and every error, is NumPy's.
  */
 #include "numpy_api.h"
 
@@ -19,7 +19,7 @@ static int is_named_out(PyObject *kwnames)
     return PyTuple_GET_SIZE(kwnames) == 1 && (name == out_name || PyUnicode_Compare(name, out_name) == 0);
 }
 
-/* Finds the operands; 0 where the call is not of the plain form. *out is NULL where there is none. */
+/* Finds the operands, OUT being NULL where there is none; 0 where the call is not of the plain form. */
 INLINE int parse(enum op op, PyObject *const *args, size_t nargsf, PyObject *kwnames,
                  PyArrayObject *arrays[N_OPERANDS])
 {
@@ -156,7 +156,7 @@ static int is_order_of_x(PyArrayObject *dy, PyArrayObject *x)
 }
 
 /* Operands of one shape, with an output that is apart from them, or a line that is x or dy itself: laid out
- * without NumPy's iterator, which costs as much as a pass over a thousand elements. NULL without an error: not
+ * without NumPy's iterator, which takes as long as a pass over a thousand elements. NULL without an error: not
  * so. */
 static PyObject *call_one_shape(enum op op, const struct dtype *dtype, PyArrayObject *const arrays[N_OPERANDS])
 {

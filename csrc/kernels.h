@@ -148,12 +148,13 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
     vec_store(bits, to + n - size, v);
 }
 
-#define OPS_AND_WIDTHS(macro)                                                                                  \
-    macro(RELU, 8) macro(RELU, 16) macro(RELU, 32) macro(RELU, 64) macro(GRAD, 8) macro(GRAD, 16)              \
-        macro(GRAD, 32) macro(GRAD, 64) macro(BACKWARD, 8) macro(BACKWARD, 16) macro(BACKWARD, 32)             \
-            macro(BACKWARD, 64) macro(GRAD_STRICT, 8) macro(GRAD_STRICT, 16) macro(GRAD_STRICT, 32)            \
-                macro(GRAD_STRICT, 64) macro(BACKWARD_STRICT, 8) macro(BACKWARD_STRICT, 16)                    \
-                    macro(BACKWARD_STRICT, 32) macro(BACKWARD_STRICT, 64)
+#define EACH_WIDTH(macro, op) macro(op, 8) macro(op, 16) macro(op, 32) macro(op, 64)
+#define EACH_OP_AND_WIDTH(macro)                                                                               \
+    EACH_WIDTH(macro, RELU)                                                                                    \
+    EACH_WIDTH(macro, GRAD)                                                                                    \
+    EACH_WIDTH(macro, BACKWARD)                                                                                \
+    EACH_WIDTH(macro, GRAD_STRICT)                                                                             \
+    EACH_WIDTH(macro, BACKWARD_STRICT)
 
 #define WIDTHS(name) {name##_8, name##_16, name##_32, name##_64}
 #define TABLE(name)                                                                                            \
@@ -170,10 +171,10 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
         rows_of(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                       \
     }
 #define RUN(op, bits) KERNEL(run, op, bits, 0)
-OPS_AND_WIDTHS(RUN)
+EACH_OP_AND_WIDTH(RUN)
 #ifdef HAVE_STREAM
 #define STREAM(op, bits) KERNEL(stream, op, bits, 1)
-OPS_AND_WIDTHS(STREAM)
+EACH_OP_AND_WIDTH(STREAM)
 static void fence(void) { vec_fence(); }
 #define STREAM_TABLE TABLE(stream)
 #else

@@ -161,7 +161,7 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
     {                                                                                                          \
         strided(op, bits, out, dy, x, n, step, dtype);                                                         \
     }
-OPS_AND_WIDTHS(STRIDED)
+EACH_OP_AND_WIDTH(STRIDED)
 
 #define TRANSPOSE(bits)                                                                                        \
     static void transpose_##bits(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,           \

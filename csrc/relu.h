@@ -1,9 +1,9 @@
 /* The contract between the rooms: what a dtype is, what a SIMD target offers, who calls whom.
  *
  * Calls go downwards only: module.c registers, fastcall.c and loops.c receive operands and hand them to
- * walk.c, walk.c cuts them into tiles of contiguous rows, and a target's kernels (kernels.h, moves.h) work on
- * those. Every operation is a select on the bits of x (see `struct dtype`), so no kernel holds a
- * floating-point instruction and none can round, warn or touch a NaN. */
+ * walk.c, walk.c cuts them into rows, and a target's kernels (kernels.h, moves.h) work on those. Every
+ * operation is a select on the bits of x (see `struct dtype`), so no kernel holds a floating-point instruction
+ * and none can round, warn or touch a NaN. */
 #ifndef RELU_H
 #define RELU_H
 
