@@ -256,6 +256,8 @@ def test_streamed_outputs(op, dtype, target):
         assert_same(out, expected, f"from element {start}")
         assert np.all(room[start + n :] == 1)
         room[:] = 1
+    unaligned = np.zeros(n * dtype.itemsize + 1, "u1")[1:].view(dtype)
+    assert_same(op.ufunc(*args, out=unaligned), expected, "at an odd address")
     square = args[-1][: n // 1024 * 1024].reshape(-1, 1024)
     out = np.zeros(square.shape, dtype)
     args = [square.T.copy().T, square][-op.ufunc.nin :]
