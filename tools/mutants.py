@@ -102,7 +102,6 @@ MUTANTS = [
         ("block too small for its rows", "walk.c", "block + r * bytes, from", "block, from"),
         ("stream threshold zero", "dispatch.c", "{ return threshold; }", "{ return 0; }"),
         ("an unaligned output streamed", "fastcall.c", "&& PyArray_ISALIGNED(out)", ""),
-        ("an operand streamed over", "fastcall.c", "data[OUT] != data[X] &&", "1 || data[OUT] != data[X] &&"),
         ("dy of the first row for all", "walk.c", "p[DY] + r * step_j[DY])", "p[DY])"),
         ("a result in x's order whatever dy's", "fastcall.c", "PyArray_STRIDE(x, d) != PyArray_STRIDE(dy, d)", "0"),
         ("strided dy read as x is", "moves.h", "is_alike = dy_steps == x_steps", "is_alike = 1"),
