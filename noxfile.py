@@ -1,0 +1,214 @@
+"""What can be checked, each in an environment of its own: `nox -l` lists it, `nox -s NAME` runs it.
+
+    nox                                    the tests on every Python that is found, and the linters
+    nox -s "tests-3.12(numpy='oldest')"    the tests on one Python and one NumPy
+    nox -s debug -- -k overlap             what follows -- is handed on, here to pytest
+
+Sessions build in a copy of the tree, so that none meets another's objects or leaves any in the checkout. Each says
+in its second line what it comes to by hand; for that, `pip install -e '.[test,dev]'` in a virtual environment first.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+EXTRAS: dict[str, list[str]] = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "*.so", "*.pyd")
+
+#: The first NumPy that has wheels for a Python; a `t` at the end means free-threaded.
+OLDEST_NUMPY = {
+    "3.11": "numpy==2.0.*",
+    "3.12": "numpy==2.0.*",
+    "3.13": "numpy==2.1.*",
+    "3.13t": "numpy==2.1.*",
+    "3.14": "numpy==2.3.*",
+    "3.14t": "numpy==2.3.*",
+}
+
+# Sanitizers do not mix with what runs other programs, counts allocations, or asks for more memory than they allow.
+UNDER_SANITIZERS = " and not ".join(
+    ["not package", "examples", "2_31", "numpy_suite", "the_fences_hold", "failing_alloc", "allocations"]
+)
+
+nox.options.sessions = ["tests", "lint"]
+nox.options.error_on_missing_interpreters = False
+
+
+def enter_copy(session: nox.Session) -> None:
+    """Go to a fresh copy of the project."""
+    tree = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
+    session.chdir(tree)
+
+
+def gcc_library(session: nox.Session, name: str) -> str:
+    """Return where gcc has a library, or skip the session."""
+    if sys.platform != "linux" or not shutil.which("gcc"):
+        session.skip("needs Linux and gcc")
+    return str(session.run("gcc", f"-print-file-name={name}.so", external=True, silent=True)).strip()
+
+
+@nox.session(python=list(OLDEST_NUMPY))
+@nox.parametrize("numpy", ["oldest", "newest"])
+def tests(session: nox.Session, numpy: str) -> None:
+    """The tests, on every Python that is found, with the oldest NumPy that it has wheels for, and the newest.
+
+    By hand: pip install -e '.[test]' 'numpy==2.0.*' && python -m pytest
+    """
+    enter_copy(session)
+    wanted = OLDEST_NUMPY[str(session.python)] if numpy == "oldest" else "numpy"
+    # The newest that has a wheel for this Python: what NumPy or mypy would be built from is not tested here.
+    session.install("--only-binary=:all:", "-e", ".[test]", wanted)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def debug(session: nox.Session) -> None:
+    """The tests on a build for a debugger.
+
+    By hand: RELU_EXT_DEBUG=1 pip install -e . && python -m pytest
+    """
+    enter_copy(session)
+    session.install("-e", ".[test]", env={"RELU_EXT_DEBUG": "1"})
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+def test_with_sanitizers(session: nox.Session, flags: str, libraries: list[str], *pytest: str, **options: str) -> None:
+    """Build with a sanitizer's flags and run pytest with its libraries in the process from the start."""
+    preload = " ".join(gcc_library(session, name) for name in libraries)
+    enter_copy(session)
+    build = {"RELU_EXT_DEBUG": "1", "CC": "gcc", "CFLAGS": flags, "LDFLAGS": flags}
+    session.install("-e", ".[test]", env=build)
+    session.run("python", "-m", "pytest", *(session.posargs or pytest), env={"LD_PRELOAD": preload, **options})
+
+
+@nox.session
+def sanitizers(session: nox.Session) -> None:
+    """The tests with AddressSanitizer and UndefinedBehaviorSanitizer.
+
+    By hand: RELU_EXT_DEBUG=1 CFLAGS="$FLAGS" LDFLAGS="$FLAGS" pip install -e . with the flags below, then
+    LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" PYTHONMALLOC=malloc
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 python -m pytest -k "$UNDER_SANITIZERS"
+    """
+    test_with_sanitizers(
+        session,
+        "-fsanitize=address,undefined -fno-sanitize-recover=all",
+        ["libasan", "libubsan"],
+        *("-k", UNDER_SANITIZERS),
+        ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1",  # Python itself leaves memory behind at its end
+        PYTHONMALLOC="malloc",
+    )
+
+
+@nox.session
+def threads(session: nox.Session) -> None:
+    """The tests of threads with ThreadSanitizer, which ends with 66 where it saw a race.
+
+    By hand: RELU_EXT_DEBUG=1 CFLAGS=-fsanitize=thread LDFLAGS=-fsanitize=thread pip install -e . &&
+    LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" python -m pytest -s tests/test_threads.py
+
+    It sees the C of this package and what Python asks of the operating system, so a Python with a GIL, whose locks
+    are the operating system's. A free-threaded one would have to be built with the sanitizer as well.
+    """
+    test_with_sanitizers(session, "-fsanitize=thread", ["libtsan"], "-s", "tests/test_threads.py")
+
+
+@nox.session
+def exhaust(session: nox.Session) -> None:
+    """All 2**32 float32 through the five functions on every SIMD target: some minutes.
+
+    By hand: pip install . tqdm && python tools/exhaust.py
+    """
+    enter_copy(session)
+    session.install(".", "tqdm")
+    session.run("python", "tools/exhaust.py", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Which lines of the C the tests reach, and why not the others.
+
+    By hand: python tools/coverage.py
+    """
+    session.install("numpy", *EXTRAS["test"])
+    session.run("python", "tools/coverage.py", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Break the C on purpose, one place at a time: do the tests notice? An hour or more.
+
+    By hand: python tools/mutants.py
+    """
+    session.install("numpy", "setuptools>=77", *EXTRAS["test"])
+    session.run("python", "tools/mutants.py", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """An sdist, a wheel out of it, what the wheel needs of a Linux, and whether an index would take them.
+
+    By hand: python -m build && auditwheel show dist/*.whl && twine check --strict dist/*
+    """
+    enter_copy(session)
+    session.install(*EXTRAS["dev"])
+    session.run("python", "-m", "build")
+    made = sorted(Path("dist").iterdir())
+    for file in made:
+        session.log(f"{file.name}: {file.stat().st_size:,} bytes")
+    if sys.platform == "linux":
+        session.run("auditwheel", "show", *(str(file) for file in made if file.suffix == ".whl"))
+    session.run("twine", "check", "--strict", *map(str, made))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and lint Python and C, and look for what is unsafe or misspelt in the workflows.
+
+    By hand: ruff check . && zizmor --offline .github && check-jsonschema --builtin-schema vendor.github-workflows ...
+    """
+    session.install(*EXTRAS["dev"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    sources = sorted([*Path("csrc").glob("*.c"), *Path("csrc").glob("*.h")])
+    session.run("clang-format", "--dry-run", "--Werror", *map(str, sources))
+    session.run("zizmor", "--offline", ".github")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+
+
+# Other machines, in QEMU. What each needs of the operating system it says itself.
+
+
+@nox.session
+def aarch64(session: nox.Session) -> None:
+    """The tests on 64-bit Arm: its own Python and NumPy in QEMU.
+
+    By hand: python tools/aarch64.py
+    """
+    session.run("python", "tools/aarch64.py", *session.posargs)
+
+
+@nox.session
+def bigendian(session: nox.Session) -> None:
+    """The kernels on a big-endian machine.
+
+    By hand: python tools/bigendian.py
+    """
+    session.run("python", "tools/bigendian.py", *session.posargs)
+
+
+@nox.session
+def cpu_models(session: nox.Session) -> None:
+    """The choice of a SIMD target on x86-64 CPUs that lack some.
+
+    By hand: pip install 'numpy<2.4' . && python tools/cpu_models.py
+    """
+    enter_copy(session)
+    session.install("numpy<2.4", ".")
+    session.run("python", "tools/cpu_models.py", *session.posargs)
