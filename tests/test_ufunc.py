@@ -195,7 +195,7 @@ def test_overrides_are_asked(op):
 # Errors: of the kind that NumPy raises, and nothing half-written.
 
 
-@pytest.mark.parametrize("bad", [1j, "a", b"a", np.datetime64("now"), np.timedelta64(1), np.zeros(2, "i4,f4")])
+@pytest.mark.parametrize("bad", [1j, "a", b"a", np.datetime64("now"), np.timedelta64(1, "s"), np.zeros(2, "i4,f4")])
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_wrong_dtypes(op, bad):
     bad = np.asarray(bad)

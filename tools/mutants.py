@@ -155,7 +155,9 @@ def try_out(mutant: Mutant, unbroken: Path) -> str | None:
         left = [path.stem.removeprefix("test_") for path in sorted((tree / "tests").glob("test_*.py"))]
         order = [*QUICK, *(name for name in left if name not in (*QUICK, "package", "examples"))]
         files = [f"tests/test_{name}.py" for name in order]
-        has_passed, what = run(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, cwd=tree)
+        has_passed, what = run(
+            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, cwd=tree, PYTHONPATH=str(tree)
+        )
         return None if has_passed else what
 
 
