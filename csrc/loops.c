@@ -54,8 +54,8 @@ INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *step
         line.step[0][k] = o[k].step;
     }
     if (n > 1 && (is_order_bound(&line, X, width) || is_order_bound(&line, DY, width))) {
-        run(o[OUT].p, o[DY].p, o[X].p, width, n, line.step[0],
-            dtype); /* accumulate, reduce: rows of one element */
+        /* Accumulate, reduce, partial overlap: rows of one element. */
+        run(o[OUT].p, o[DY].p, o[X].p, width, n, line.step[0], dtype);
     }
     else if (n <= 1 || (o[OUT].step == width && o[DY].step == width && o[X].step == width)) {
         run(o[OUT].p, o[DY].p, o[X].p, n * width, 1, line.step[0], dtype);

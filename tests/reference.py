@@ -1,5 +1,7 @@
 """The contract: five lines of NumPy, which every test compares bits against, and the values to try."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -97,3 +99,10 @@ def assert_same(actual: Any, expected: Any, message: str = "") -> None:
         f"{message} {len(wrong)} of {actual.size} differ, first at {wrong[0]}: "
         f"{actual.ravel()[wrong[0]]!r}, not {expected.ravel()[wrong[0]]!r}"
     )
+
+
+def python(code: str) -> str:
+    """Run code in a fresh interpreter that takes warnings for errors; return what it printed."""
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()

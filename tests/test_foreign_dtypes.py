@@ -1,19 +1,10 @@
 """Dtypes that other packages register with NumPy, and an ml_dtypes that is not the one that the rows were made for."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from reference import OPS, assert_same
+from reference import OPS, assert_same, python
 
 rational = pytest.importorskip("numpy._core._rational_tests", reason="this NumPy came without its tests").rational
-
-
-def python(code: str) -> str:
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 @pytest.mark.parametrize("op", OPS, ids=repr)

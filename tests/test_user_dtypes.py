@@ -1,21 +1,12 @@
 """bfloat16 and float8 of ml_dtypes: taken when they turn up, never imported. Their values: test_values."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from reference import OPS, USER, USER_NAMES, Op, assert_same, operands
+from reference import OPS, USER, USER_NAMES, Op, assert_same, operands, python
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
 
 from relu_ext import _core, relu, relu_backward  # noqa: E402
-
-
-def python(code: str) -> str:
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 def test_it_is_not_imported():
