@@ -29,6 +29,7 @@ setup(
             sources=sorted(glob("csrc/*.c")),
             depends=sorted(glob("csrc/*.h") + glob("csrc/*.def")),
             include_dirs=[numpy.get_include()],
+            libraries=["m"] if os.name == "posix" else [],
         )
     ],
     cmdclass={"build_ext": BuildExt},

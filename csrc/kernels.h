@@ -3,7 +3,8 @@
  * A vec_<target>.c defines TARGET, vec, VEC_BYTES(bits) and the functions vec_load, vec_store, vec_set,
  * vec_load_part, vec_store_part (n < VEC_BYTES bytes of contiguous elements), vec_keep (struct rule) and
  * vec_nonzero (v where s is not zero, else 0), and includes this file. With HAVE_STREAM it also has vec_stream,
- * a non-temporal store to aligned memory, and vec_fence. `bits` and `past_cache` are always constants. */
+ * a non-temporal store to aligned memory, and vec_fence. `bits`, `past_cache` and `length` are always
+ * constants. */
 
 struct constants {
     vec bias, limit, one;
@@ -39,8 +40,9 @@ INLINE void put(int bits, int past_cache, char *p, vec v)
     vec_store(bits, p, v);
 }
 
-/* Bytes from a vector that is computed to one that is asked for; of 1 to 4 KB, all much the same on Zen 5. */
-enum { AHEAD = 3072 };
+/* Bytes from what is computed to what is asked for: of 1 to 4 KB in one row, and of 8 to 16 KB across gaps
+ * between rows, all much the same on Zen 5. */
+enum { AHEAD = 3072, AHEAD_OF_ROWS = 8192 };
 
 INLINE void prefetch(const char *p, ptrdiff_t n)
 {
@@ -49,35 +51,52 @@ INLINE void prefetch(const char *p, ptrdiff_t n)
     }
 }
 
-/* Vectors at the ends overlap their neighbours, so that there is no scalar tail and the stores between them are
- * aligned. Vectors that overlap are computed before either is stored: out may be x or dy. Memory is met in
- * order. */
-INLINE void run_row(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x, ptrdiff_t n,
-                    const struct constants *c)
+#define AT(i) vec_at(op, bits, dy, x, i, c)
+
+/* Rows of less than a vector, of one, of up to two, up to four, and longer. Vectors at the ends overlap their
+ * neighbours, so that there is no scalar tail. Those that overlap are computed before either is stored: out may
+ * be x or dy. */
+enum length { PART, ONE, TWO, FOUR, LONG };
+
+INLINE enum length length_of(int bits, ptrdiff_t n)
 {
     const ptrdiff_t size = VEC_BYTES(bits);
-#define AT(i) vec_at(op, bits, dy, x, i, c)
-    if (n < size) {
+    (void)bits;
+    return n < size ? PART : n == size ? ONE : n <= 2 * size ? TWO : n <= 4 * size ? FOUR : LONG;
+}
+
+INLINE void short_row(enum op op, int bits, enum length length, char *out, const char *dy, const char *x,
+                      ptrdiff_t n, const struct constants *c)
+{
+    const ptrdiff_t size = VEC_BYTES(bits);
+    if (length == PART) {
         if (n > 0) {
             vec s = vec_load_part(x, n);
             vec_store_part(out, select(op, bits, s, has_dy(op) ? vec_load_part(dy, n) : s, c), n);
         }
-        return;
     }
-    if (n <= 2 * size) {
+    else if (length == ONE) {
+        vec_store(bits, out, AT(0));
+    }
+    else if (length == TWO) {
         vec a = AT(0), b = AT(n - size);
         vec_store(bits, out, a);
         vec_store(bits, out + n - size, b);
-        return;
     }
-    if (n <= 4 * size) {
+    else {
         vec a = AT(0), b = AT(size), d = AT(n - 2 * size), e = AT(n - size);
         vec_store(bits, out, a);
         vec_store(bits, out + size, b);
         vec_store(bits, out + n - 2 * size, d);
         vec_store(bits, out + n - size, e);
-        return;
     }
+}
+
+/* The stores between the ends are aligned. Memory is met in order. */
+INLINE void long_row(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x,
+                     ptrdiff_t n, const struct constants *c)
+{
+    const ptrdiff_t size = VEC_BYTES(bits);
     ptrdiff_t i = size - (ptrdiff_t)((uintptr_t)out & (uintptr_t)(size - 1));
     if (!past_cache && i % (bits / 8)) {
         i = size; /* the elements straddle: no start is better than another */
@@ -104,8 +123,8 @@ INLINE void run_row(enum op op, int bits, int past_cache, char *out, const char 
     if (i + size < n) {
         vec_store(bits, out + n - size, last);
     }
-#undef AT
 }
+#undef AT
 
 INLINE struct constants constants_of(enum op op, int bits, const struct dtype *dtype)
 {
@@ -113,23 +132,43 @@ INLINE struct constants constants_of(enum op op, int bits, const struct dtype *d
     return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, dtype->one)};
 }
 
-INLINE void rows_of(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x, ptrdiff_t n,
-                    ptrdiff_t rows, const ptrdiff_t *step, const struct dtype *dtype)
+INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, char *out, const char *dy,
+                    const char *x, ptrdiff_t n, ptrdiff_t rows, const ptrdiff_t *step,
+                    const struct dtype *dtype)
 {
     const struct constants c = constants_of(op, bits, dtype);
-    const ptrdiff_t x_step = step[X], dy_step = has_dy(op) ? step[DY] : 0, rows_ahead = AHEAD / (n + 64) + 1;
-    const int is_short = rows > 1 && n <= 4 * VEC_BYTES(bits);
+    const ptrdiff_t x_step = step[X], dy_step = has_dy(op) ? step[DY] : 0;
+    const ptrdiff_t rows_ahead = AHEAD_OF_ROWS / (n + 64) + 1;
     for (; rows > 0; rows--) {
-        if (is_short) { /* gaps between rows hide from the hardware's prefetcher what comes next */
+        if (length == LONG) {
+            long_row(op, bits, past_cache, out, dy, x, n, &c);
+        }
+        else {
+            /* Gaps between rows hide from the hardware's prefetcher what comes next. */
             prefetch(x + rows_ahead * x_step, n);
             if (has_dy(op)) {
                 prefetch(dy + rows_ahead * dy_step, n);
             }
+            short_row(op, bits, length, out, dy, x, n, &c);
         }
-        run_row(op, bits, past_cache, out, dy, x, n, &c);
         out += step[OUT];
         dy += dy_step;
         x += x_step;
+    }
+}
+
+INLINE void any_rows_of(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x,
+                        ptrdiff_t n, ptrdiff_t rows, const ptrdiff_t *step, const struct dtype *dtype)
+{
+    switch (length_of(bits, n)) {
+#define CASE(length)                                                                                           \
+    case length: rows_of(op, bits, past_cache, length, out, dy, x, n, rows, step, dtype); break;
+        CASE(PART)
+        CASE(ONE)
+        CASE(TWO)
+        CASE(FOUR)
+        CASE(LONG)
+#undef CASE
     }
 }
 
@@ -168,7 +207,7 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
     static void name##_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,    \
                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)              \
     {                                                                                                          \
-        rows_of(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                       \
+        any_rows_of(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                   \
     }
 #define RUN(op, bits) KERNEL(run, op, bits, 0)
 EACH_OP_AND_WIDTH(RUN)

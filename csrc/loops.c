@@ -1,5 +1,6 @@
 /* NumPy's inner loops: one for every dtype that is a row, and those of long double, object and bool. */
 #include "numpy_api.h"
+#include <fenv.h>
 #include <math.h>
 
 #define BUILTIN(type_num, name, width, ...) {type_num, width, name, __VA_ARGS__},
@@ -104,6 +105,7 @@ INLINE void object_loop(enum op op, char **args, npy_intp n, npy_intp const *ste
     }
     Py_XDECREF(zero);
     Py_XDECREF(one);
+    feclearexcept(FE_ALL_EXCEPT); /* Python's comparison with NaN raises one, of which NumPy would warn */
 }
 
 /* As np.maximum(0, x) has it: the integer of a boolean. */

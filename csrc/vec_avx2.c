@@ -12,7 +12,9 @@ typedef __m256i vec;
 INLINE vec vec_load(int bits, const char *p)
 {
     (void)bits;
-    return _mm256_loadu_si256((const __m256i *)p);
+    vec v = _mm256_loadu_si256((const __m256i *)p);
+    LOAD_ONCE(v);
+    return v;
 }
 INLINE void vec_store(int bits, char *p, vec v)
 {

@@ -13,7 +13,9 @@ typedef vec128 vec;
 INLINE vec vec_load(int bits, const char *p)
 {
     (void)bits;
-    return load128(p);
+    vec v = load128(p);
+    LOAD_ONCE(v);
+    return v;
 }
 INLINE void vec_store(int bits, char *p, vec v)
 {

@@ -319,10 +319,10 @@ def test_more_than_2_31_elements(op, step):
 
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_objects(op):
-    items = [-1, 0, 2, -0.5, 10**30, -(10**30), Fraction(-1, 3), Fraction(1, 3), True, float("inf")]
+    items = [-1, 0, 2, -0.5, 10**30, -(10**30), Fraction(-1, 3), Fraction(1, 3), True, float("inf"), float("nan")]
     x, dy = np.array(items, object), np.array(items[::-1], object)
     for args in (in_order(op, dy, x), in_order(op, dy[::-2], x[::2])):
-        result, expected = op.ufunc(*args), op.line(*args)
+        result, expected = op.ufunc(*args), op.contract(*args)
         assert result.dtype == object
         assert [(type(a), a) for a in result] == [(type(a), a) for a in expected]
 

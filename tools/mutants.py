@@ -55,6 +55,7 @@ MUTANTS = [
             "n - size, vec_at(op, bits, dy, x, n - size, c));",
         ),
         ("alignment peel wrong", "kernels.h", "ptrdiff_t i = size -", "ptrdiff_t i = size + 8 -"),
+        ("two vectors taken for one", "kernels.h", "n == size ? ONE", "n <= 2 * size ? ONE"),
         ("body one vector long", "kernels.h", "i + 2 * size <= n; i += size", "i + size <= n; i += size"),
         ("fill without its last vector", "kernels.h", "    vec_store(bits, to + n - size, v);\n", ""),
         ("dy's rows not stepped", "kernels.h", "dy += dy_step;", ""),
