@@ -83,12 +83,15 @@ static unsigned cpu_features(void) { return 0; }
 static ptrdiff_t cache_size(void) { return 0; }
 #endif
 
-#define TARGET(name, needs, moves) extern const struct kernels kernels_##name;
+#define TARGET(name, needs, strided)                                                                           \
+    extern const struct kernels kernels_##name;                                                                \
+    extern const struct transpositions transpositions_##name;
 #include "targets.def"
 #undef TARGET
-extern const struct moves moves_scalar, moves_sse42, moves_neon;
+extern const struct strided_kernels strided_scalar, strided_sse42, strided_neon;
 
-#define TARGET(name, needs, moves) {#name, needs, &kernels_##name, &moves_##moves},
+#define TARGET(name, needs, strided)                                                                           \
+    {#name, needs, &kernels_##name, &strided_##strided, &transpositions_##name},
 static const struct target targets[] = {
 #include "targets.def"
 };

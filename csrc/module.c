@@ -80,7 +80,6 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
                    PyArray_DTypeMeta *new_dtypes[])
 {
     PyUFuncObject *ufunc = (PyUFuncObject *)object;
-    (void)signature, (void)new_dtypes;
     if (op_of(ufunc) != RELU && dtypes[ufunc->nin - 1]->type_num == NPY_BOOL) {
         PyErr_Format(
             PyExc_TypeError,
@@ -89,7 +88,8 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
             ufunc->name);
         return -1;
     }
-    for (int k = 0; k < ufunc->nin; k++) {
+    PyArray_DTypeMeta *const wanted = signature[ufunc->nin]; /* by dtype=, or NULL */
+    for (int k = 0; k < ufunc->nin + (wanted != NULL); k++) {
         const int type_num = dtypes[k]->type_num;
         if (!PyTypeNum_ISUSERDEF(type_num)) {
             continue;
@@ -109,7 +109,14 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
             return -1;
         }
     }
-    return -1;
+    /* NumPy's promotion by dtype= passes by the loops of registered dtypes. */
+    if (wanted == NULL || !PyTypeNum_ISUSERDEF(wanted->type_num) || dtype_of(wanted->type_num) == NULL) {
+        return -1;
+    }
+    for (int k = 0; k <= ufunc->nin; k++) {
+        new_dtypes[k] = (PyArray_DTypeMeta *)Py_NewRef(signature[k] ? signature[k] : wanted);
+    }
+    return 0;
 }
 
 static int add_promoter(PyObject *ufunc, int nargs)

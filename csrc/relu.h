@@ -1,9 +1,9 @@
 /* The contract between the rooms: what a dtype is, what a SIMD target offers, who calls whom.
  *
  * Calls go downwards only: module.c registers, fastcall.c and loops.c receive operands and hand them to
- * walk.c, walk.c cuts them into rows, and a target's kernels (kernels.h, moves.h) work on those. Every
- * operation is a select on the bits of x (see `struct dtype`), so no kernel holds a floating-point instruction
- * and none can round, warn or touch a NaN. */
+ * walk.c, walk.c cuts them into rows, and a target's kernels (kernels.h, strided.h, transpose.h) work on those.
+ * Every operation is a select on the bits of x (see `struct dtype`), so no kernel holds a floating-point
+ * instruction and none can round, warn or touch a NaN. */
 #ifndef RELU_H
 #define RELU_H
 
@@ -95,21 +95,28 @@ struct kernels {
     void (*fill[N_WIDTHS])(char *to, const char *from, ptrdiff_t n);
 };
 
-/* For operands that are not contiguous. */
-struct moves {
-    /* The operation on n elements that are a step apart, one after the other. */
-    void (*strided[N_OPS][N_WIDTHS])(char *out, const char *dy, const char *x, ptrdiff_t n,
-                                     const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype);
-    /* to[r][c] = from[c][r]; rows of `from` and of `to` are contiguous, their starts a step apart. */
-    void (*transpose[N_WIDTHS])(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
-                                ptrdiff_t rows, ptrdiff_t cols);
+/* The operation on n elements that are a step apart, one after the other. */
+typedef void strided_kernel(char *out, const char *dy, const char *x, ptrdiff_t n,
+                            const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype);
+
+struct strided_kernels {
+    strided_kernel *of[N_OPS][N_WIDTHS];
+};
+
+/* to[r][c] = from[c][r]; rows of `from` and of `to` are contiguous, their starts a step apart. */
+typedef void transposition(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t rows,
+                           ptrdiff_t cols);
+
+struct transpositions {
+    transposition *of[N_WIDTHS];
 };
 
 struct target {
     const char *name;
     unsigned needs; /* enum cpu */
     const struct kernels *kernels;
-    const struct moves *moves;
+    const struct strided_kernels *strided;
+    const struct transpositions *transpositions;
 };
 
 /* dispatch.c */

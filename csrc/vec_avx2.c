@@ -75,6 +75,35 @@ INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
     }
 }
 
+/* For transpose.h. */
+#define HAVE_ZIP
+#define NARROWER sse42
+INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
+{
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p)), load128(p + step), 1);
+}
+
+INLINE vec zip_low(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm256_unpacklo_epi8(a, b);
+        case 16: return _mm256_unpacklo_epi16(a, b);
+        case 32: return _mm256_unpacklo_epi32(a, b);
+        default: return _mm256_unpacklo_epi64(a, b);
+    }
+}
+
+INLINE vec zip_high(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm256_unpackhi_epi8(a, b);
+        case 16: return _mm256_unpackhi_epi16(a, b);
+        case 32: return _mm256_unpackhi_epi32(a, b);
+        default: return _mm256_unpackhi_epi64(a, b);
+    }
+}
+
 #include "kernels.h"
+#include "transpose.h"
 REGION_END
 #endif

@@ -85,6 +85,38 @@ INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
     }
 }
 
+/* For transpose.h. */
+#define HAVE_ZIP
+#define NARROWER avx2
+INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
+{
+    vec v = _mm512_castsi128_si512(load128(p));
+    v = _mm512_inserti32x4(v, load128(p + step), 1);
+    v = _mm512_inserti32x4(v, load128(p + 2 * step), 2);
+    return _mm512_inserti32x4(v, load128(p + 3 * step), 3);
+}
+
+INLINE vec zip_low(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm512_unpacklo_epi8(a, b);
+        case 16: return _mm512_unpacklo_epi16(a, b);
+        case 32: return _mm512_unpacklo_epi32(a, b);
+        default: return _mm512_unpacklo_epi64(a, b);
+    }
+}
+
+INLINE vec zip_high(int bits, vec a, vec b)
+{
+    switch (bits) {
+        case 8: return _mm512_unpackhi_epi8(a, b);
+        case 16: return _mm512_unpackhi_epi16(a, b);
+        case 32: return _mm512_unpackhi_epi32(a, b);
+        default: return _mm512_unpackhi_epi64(a, b);
+    }
+}
+
 #include "kernels.h"
+#include "transpose.h"
 REGION_END
 #endif

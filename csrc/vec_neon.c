@@ -101,8 +101,14 @@ INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
     }
 }
 
-/* For moves.h. Arm has no store that is sure to go past the cache, so there is no vec_stream. */
-#define HAVE_VEC128
+/* For transpose.h. Arm has no store that is sure to go past the cache, so there is no vec_stream. */
+#define HAVE_ZIP
+INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
+{
+    (void)step;
+    return load128(p);
+}
+
 INLINE vec zip_low(int bits, vec a, vec b)
 {
     switch (bits) {
@@ -123,6 +129,8 @@ INLINE vec zip_high(int bits, vec a, vec b)
     }
 }
 
+/* For strided.h. */
+#define HAVE_STRIDED
 INLINE vec evens(int bits, vec a, vec b)
 {
     switch (bits) {
@@ -163,5 +171,6 @@ INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
 }
 
 #include "kernels.h"
-#include "moves.h"
+#include "strided.h"
+#include "transpose.h"
 #endif

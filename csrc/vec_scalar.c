@@ -52,4 +52,5 @@ INLINE vec vec_load_part(const char *p, ptrdiff_t n)
 INLINE void vec_store_part(char *p, vec v, ptrdiff_t n) { (void)p, (void)v, (void)n; }
 
 #include "kernels.h"
-#include "moves.h"
+#include "strided.h"
+#include "transpose.h"

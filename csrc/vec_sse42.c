@@ -1,4 +1,5 @@
-/* 16-byte vectors, x86-64 with SSE4.2 (whose 64-bit compare the rule needs), and the moves of all x86 targets.
+/* 16-byte vectors, x86-64 with SSE4.2 (whose 64-bit compare the rule needs), and the strided kernels of all x86
+ * targets.
  */
 #define TARGET sse42
 #include "region.h"
@@ -59,8 +60,14 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
 INLINE vec vec_load_part(const char *p, ptrdiff_t n) { return load128_part(p, n); }
 INLINE void vec_store_part(char *p, vec v, ptrdiff_t n) { store128_part(p, v, n); }
 
-/* For moves.h. */
-#define HAVE_VEC128
+/* For transpose.h. */
+#define HAVE_ZIP
+INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
+{
+    (void)step;
+    return load128(p);
+}
+
 INLINE vec zip_low(int bits, vec a, vec b)
 {
     switch (bits) {
@@ -81,6 +88,8 @@ INLINE vec zip_high(int bits, vec a, vec b)
     }
 }
 
+/* For strided.h. */
+#define HAVE_STRIDED
 INLINE vec evens(int bits, vec a, vec b)
 {
     const vec of_bytes = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1);
@@ -156,6 +165,7 @@ INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
 }
 
 #include "kernels.h"
-#include "moves.h"
+#include "strided.h"
+#include "transpose.h"
 REGION_END
 #endif

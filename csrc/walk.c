@@ -16,8 +16,7 @@ struct axis {
 
 struct plan {
     const struct dtype *dtype;
-    const struct kernels *kernels;
-    const struct moves *moves;
+    const struct target *target;
     enum op op;
     int width_index, is_strided, stream;
     struct axis i, j, outer[MAX_DIMS];
@@ -131,8 +130,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     plan->op = op;
     plan->dtype = dtype;
     plan->width_index = width_index(dtype->width);
-    plan->kernels = active_target->kernels;
-    plan->moves = active_target->moves;
+    plan->target = active_target;
     plan->i = count > 0 ? axes[count - 1] : alone;
     plan->j = second >= 0 ? axes[second] : alone;
     plan->n_outer = 0;
@@ -178,11 +176,11 @@ static void bring(const struct plan *plan, int k, char *block, const char *from,
 {
     const ptrdiff_t bytes = ni * plan->dtype->width;
     if (plan->way[k] == TRANSPOSED) {
-        plan->moves->transpose[plan->width_index](block, bytes, from, plan->i.step[k], nj, ni);
+        plan->target->transpositions->of[plan->width_index](block, bytes, from, plan->i.step[k], nj, ni);
         return;
     }
     for (ptrdiff_t r = 0; r < nj; r++) {
-        plan->kernels->fill[plan->width_index](block + r * bytes, from + r * plan->j.step[k], bytes);
+        plan->target->kernels->fill[plan->width_index](block + r * bytes, from + r * plan->j.step[k], bytes);
     }
 }
 
@@ -193,14 +191,16 @@ static void run_tile(const struct plan *plan, char *p[N_OPERANDS], ptrdiff_t ni,
     const ptrdiff_t bytes = ni * plan->dtype->width;
     if (plan->is_strided) {
         for (ptrdiff_t r = 0; r < nj; r++) {
-            plan->moves->strided[plan->op][plan->width_index](p[OUT], p[DY], p[X], ni, step_i, plan->dtype);
+            plan->target->strided->of[plan->op][plan->width_index](p[OUT], p[DY], p[X], ni, step_i,
+                                                                   plan->dtype);
             for (int k = 0; k < N_OPERANDS; k++) {
                 p[k] += step_j[k];
             }
         }
         return;
     }
-    kernel *run = (plan->stream ? plan->kernels->stream : plan->kernels->run)[plan->op][plan->width_index];
+    kernel *run = (plan->stream ? plan->target->kernels->stream
+                                : plan->target->kernels->run)[plan->op][plan->width_index];
     if (plan->way[DY] == AS_ONE) { /* for a row of one dy, backward is grad with dy's bits for those of one */
         struct dtype dtype = *plan->dtype;
         for (ptrdiff_t r = 0; r < nj; r++) {
@@ -280,6 +280,6 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
         }
     } while (a >= 0);
     if (plan.stream) {
-        plan.kernels->fence();
+        plan.target->kernels->fence();
     }
 }

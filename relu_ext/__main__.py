@@ -1,5 +1,7 @@
 """``python -m relu_ext``: the runtime, and this machine's speed beside NumPy's."""
 
+import argparse
+import signal
 from collections.abc import Callable
 from time import perf_counter
 
@@ -70,17 +72,20 @@ def pairs(n: int) -> list[tuple[str, Callable[[], object], str, Callable[[], obj
 
 
 def main() -> None:
+    description = "Print versions and the SIMD target in use, and measure how fast it is beside NumPy."
+    argparse.ArgumentParser(prog="python -m relu_ext", description=description).parse_args()
     relu_ext.show_runtime()
     print("\nTimes as fast as NumPy's spelling, float32, one thread, by number of elements:\n")
-    rows = [[f"{ours:<28}{numpys:<26}"] for ours, _, numpys, _ in pairs(1)]
-    for n in SIZES:
-        for row, (_, ours, _, numpys) in zip(rows, pairs(n), strict=True):
-            mine, theirs = best_times(ours, numpys)
-            row.append(f"{theirs / mine:>6.1f}")
     print(f"{'relu_ext':<28}{'NumPy':<26}" + "".join(f"{f'{n:.0e}'.replace('e+0', 'e'):>6}" for n in SIZES))
-    for row in rows:
-        print("".join(row))
+    for row in zip(*map(pairs, SIZES), strict=True):
+        print(f"{row[0][0]:<28}{row[0][2]:<26}", end="", flush=True)
+        for _, ours, _, numpys in row:
+            mine, theirs = best_times(ours, numpys)
+            print(f"{theirs / mine:>6.1f}", end="", flush=True)
+        print()
 
 
 if __name__ == "__main__":
+    for name in {"SIGINT", "SIGPIPE"} & set(dir(signal)):  # Ctrl-C and a closed pipe end it without a traceback
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     main()

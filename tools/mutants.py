@@ -89,9 +89,10 @@ MUTANTS = [
         ("object's error swallowed", "loops.c", "            break;\n", "            PyErr_Clear();\n"),
         ("long double raises flags", "loops.c", "islessequal(x, 0) : isless(x, 0)", "x <= 0 : x < 0"),
         ("boolean mask taken", "module.c", "op_of(ufunc) != RELU &&", "0 &&"),
-        ("step of two reads an element more", "moves.h", "for (; n > lanes;", "for (; n >= lanes;"),
-        ("reversed from the wrong end", "moves.h", "p + bits / 8 - 16", "p - 16"),
-        ("transposition leaves its rows", "moves.h", "r0 + lanes <= rows ? r0 : rows - lanes", "r0"),
+        ("step of two reads an element more", "strided.h", "for (; n > lanes;", "for (; n >= lanes;"),
+        ("reversed from the wrong end", "strided.h", "p + bits / 8 - 16", "p - 16"),
+        ("transposition leaves its columns", "transpose.h", "c0 + wide <= cols ? c0 : cols - wide", "c0"),
+        ("transposition leaves its rows", "transpose.h", "r0 + lanes <= rows ? r0 : rows - lanes", "r0"),
         ("stream loses its tail", "kernels.h", "if (i + size < n) {", "if (!past_cache && i + size < n) {"),
         ("backward output not turned", "walk.c", "axis.step[k] = -axis.step[k];", ""),
         (
@@ -105,7 +106,7 @@ MUTANTS = [
         ("an unaligned output streamed", "fastcall.c", "&& PyArray_ISALIGNED(out)", ""),
         ("dy of the first row for all", "walk.c", "p[DY] + r * step_j[DY])", "p[DY])"),
         ("a result in x's order whatever dy's", "fastcall.c", "PyArray_STRIDE(x, d) != PyArray_STRIDE(dy, d)", "0"),
-        ("strided dy read as x is", "moves.h", "is_alike = dy_steps == x_steps", "is_alike = 1"),
+        ("strided dy read as x is", "strided.h", "is_alike = dy_steps == x_steps", "is_alike = 1"),
         (
             "short rows stored before they are read",
             "kernels.h",

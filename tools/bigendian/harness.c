@@ -1,4 +1,4 @@
-/* Checks the C below NumPy (kernels.h, moves.h, walk.c) on every SIMD target that the machine can run, against
+/* Checks the C below NumPy (kernels.h, strided.h, transpose.h, walk.c) on every SIMD target that the machine can run, against
  * the contract written anew over numbers, where the kernels know bits only. Needs neither Python nor NumPy, so
  * it runs on machines for which there is no NumPy; ../bigendian.py builds it. It says what it checked, or shows
  * the first mismatch and exits with 1.
@@ -213,7 +213,7 @@ static void check_call(enum op op, enum way way, const struct rows *c, ptrdiff_t
     char *out = got + c->at[OUT], *dy = has_dy(op) ? got + c->at[DY] : NULL, *x = got + c->at[X];
     start(bytes);
     if (way == STRIDED) {
-        target->moves->strided[op][w](out, dy, x, c->rows, c->step, dtype);
+        target->strided->of[op][w](out, dy, x, c->rows, c->step, dtype);
     }
     else {
         kernel *run = way == RUN ? target->kernels->run[op][w] : target->kernels->stream[op][w];
@@ -385,7 +385,7 @@ static void check_transpose(int width)
                 from_step = -from_step;
             }
             start(2 * HALF);
-            target->moves->transpose[width_index(width)](got + 16, to_step, got + from, from_step, rows, cols);
+            target->transpositions->of[width_index(width)](got + 16, to_step, got + from, from_step, rows, cols);
             for (ptrdiff_t r = 0; r < rows; r++) {
                 for (ptrdiff_t c = 0; c < cols; c++) {
                     memcpy(want + 16 + r * to_step + c * width, want + from + c * from_step + r * width,

@@ -1,10 +1,10 @@
-/* What walk.c does with operands that are not contiguous; included after kernels.h.
+/* The operations on elements that are a step apart; included after kernels.h.
  *
- * With HAVE_VEC128, vec has 16 bytes and a target offers zip_low and zip_high (interleave the lower or upper
- * halves of two vectors), evens (of two), reverse, and vec_load_each and vec_store_each (elements a step apart,
- * to and from one vector). 16 bytes are enough here: the elements come and go one at a time. */
+ * With HAVE_STRIDED, vec has 16 bytes and a target offers evens (of two vectors), reverse, and vec_load_each
+ * and vec_store_each (elements a step apart, to and from one vector). 16 bytes are enough here: the elements
+ * come and go one at a time. */
 
-#ifndef HAVE_VEC128
+#ifndef HAVE_STRIDED
 INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
 {
     (void)step;
@@ -21,7 +21,7 @@ enum steps { CONTIGUOUS, BACKWARDS, EVERY_OTHER, ANY };
 
 INLINE enum steps steps_of(ptrdiff_t step, int width)
 {
-#ifdef HAVE_VEC128
+#ifdef HAVE_STRIDED
     return step == width ? CONTIGUOUS : step == -width ? BACKWARDS : step == 2 * width ? EVERY_OTHER : ANY;
 #else
     return (void)step, (void)width, ANY;
@@ -31,7 +31,7 @@ INLINE enum steps steps_of(ptrdiff_t step, int width)
 /* EVERY_OTHER also reads the element behind the last of the vector. */
 INLINE vec load_steps(int bits, enum steps steps, const char *p, ptrdiff_t step)
 {
-#ifdef HAVE_VEC128
+#ifdef HAVE_STRIDED
     switch (steps) {
         case CONTIGUOUS: return vec_load(bits, p);
         case BACKWARDS: return reverse(bits, vec_load(bits, p + bits / 8 - 16));
@@ -112,49 +112,6 @@ INLINE void strided(enum op op, int bits, char *out, const char *dy, const char 
     strided_by(op, bits, out_steps, dy_steps, x_steps, out, dy, x, n, step, dtype);
 }
 
-INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,
-                      ptrdiff_t rows, ptrdiff_t cols)
-{
-    const int width = bits / 8;
-#ifdef HAVE_VEC128
-    enum { MAX_LANES = 16 };
-    const int lanes = 16 / width;
-    if (rows >= lanes && cols >= lanes) {
-        /* The last square of each side overlaps the one before it. */
-        for (ptrdiff_t c0 = 0; c0 < cols; c0 += lanes) {
-            ptrdiff_t c = c0 + lanes <= cols ? c0 : cols - lanes;
-            for (ptrdiff_t r0 = 0; r0 < rows; r0 += lanes) {
-                ptrdiff_t r = r0 + lanes <= rows ? r0 : rows - lanes;
-                vec v[MAX_LANES], zipped[MAX_LANES];
-                for (int k = 0; k < lanes; k++) {
-                    v[k] = vec_load(bits, from + (c + k) * from_step + r * width);
-                }
-                /* To interleave vector k with vector k + lanes / 2 moves the bits of an element's place
-                 * (vector, lane) round by one; after log2(lanes) times the two halves have changed places. */
-                for (int done = 1; done < lanes; done *= 2) {
-                    for (int k = 0; k < lanes / 2; k++) {
-                        zipped[2 * k] = zip_low(bits, v[k], v[k + lanes / 2]);
-                        zipped[2 * k + 1] = zip_high(bits, v[k], v[k + lanes / 2]);
-                    }
-                    for (int k = 0; k < lanes; k++) {
-                        v[k] = zipped[k];
-                    }
-                }
-                for (int k = 0; k < lanes; k++) {
-                    vec_store(bits, to + (r + k) * to_step + c * width, v[k]);
-                }
-            }
-        }
-        return;
-    }
-#endif
-    for (ptrdiff_t c = 0; c < cols; c++) {
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            memcpy(to + r * to_step + c * width, from + c * from_step + r * width, bits / 8);
-        }
-    }
-}
-
 #define STRIDED(op, bits)                                                                                      \
     static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
                                       const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
@@ -163,15 +120,4 @@ INLINE void transpose(int bits, char *to, ptrdiff_t to_step, const char *from, p
     }
 EACH_OP_AND_WIDTH(STRIDED)
 
-#define TRANSPOSE(bits)                                                                                        \
-    static void transpose_##bits(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step,           \
-                                 ptrdiff_t rows, ptrdiff_t cols)                                               \
-    {                                                                                                          \
-        transpose(bits, to, to_step, from, from_step, rows, cols);                                             \
-    }
-TRANSPOSE(8)
-TRANSPOSE(16)
-TRANSPOSE(32)
-TRANSPOSE(64)
-
-const struct moves JOIN(moves_, TARGET) = {.strided = TABLE(strided), .transpose = WIDTHS(transpose)};
+const struct strided_kernels JOIN(strided_, TARGET) = {TABLE(strided)};
