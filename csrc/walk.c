@@ -18,7 +18,7 @@ struct plan {
     const struct dtype *dtype;
     const struct target *target;
     enum op op;
-    int width_index, is_strided, stream;
+    int width_index, is_strided, in_block, stream;
     struct axis i, j, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
@@ -126,7 +126,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
 {
     const ptrdiff_t width = dtype->width, block = BLOCK_BYTES / width;
     const struct axis alone = {1, {width, width, width}};
-    int second = count > 1 ? second_axis(axes, count, width) : -1, in_block = 0, is_transposed = 0;
+    int second = count > 1 ? second_axis(axes, count, width) : -1, is_transposed = 0;
     plan->op = op;
     plan->dtype = dtype;
     plan->width_index = width_index(dtype->width);
@@ -139,7 +139,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
             plan->outer[plan->n_outer++] = axes[a];
         }
     }
-    plan->is_strided = 0;
+    plan->is_strided = plan->in_block = 0;
     for (int k = 0; k < N_OPERANDS; k++) {
         plan->way[k] = k == DY && !has_dy(op)                                ? UNUSED
                        : plan->i.step[k] == width                            ? DIRECT
@@ -154,14 +154,14 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
         plan->op = op == BACKWARD ? GRAD : GRAD_STRICT;
     }
     for (int k = 0; k < N_OPERANDS; k++) {
-        in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
+        plan->in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
     }
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
     plan->stream = stream && !plan->is_strided && plan->i.n * width >= BLOCK_BYTES / 2 &&
                    !(is_transposed && plan->j.step[OUT] % LINE_BYTES);
     plan->tile_i = plan->i.n;
     plan->tile_j = plan->j.n;
-    if (in_block) {
+    if (plan->in_block) {
         /* Transposing, one line of the operand by many rows: longer rows of the output were worth more than a
          * square (on Zen 5 a third less time), as its rows are often a multiple of 4 KB apart and so share the
          * cache's sets. */
@@ -226,6 +226,11 @@ static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
     char block[N_OPERANDS][BLOCK_BYTES] __attribute__((aligned(64)));
 #endif
     const ptrdiff_t width = plan->dtype->width;
+    if (!plan->in_block && !plan->stream) { /* one tile: worth the shortcut for planes of few and short rows */
+        char *p[N_OPERANDS] = {data[OUT], data[DY], data[X]};
+        run_tile(plan, p, plan->i.n, plan->j.n, plan->i.step, plan->j.step);
+        return;
+    }
     for (ptrdiff_t j0 = 0, nj; j0 < plan->j.n; j0 += nj) {
         nj = smaller(plan->tile_j, plan->j.n - j0);
         for (ptrdiff_t i0 = 0, ni; i0 < plan->i.n; i0 += ni) {
