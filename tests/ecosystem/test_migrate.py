@@ -1,0 +1,565 @@
+"""`python -m relu_ext.migrate`: old and new code side by side, what is left alone, and files kept whole."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("libcst", reason="libcst is not installed: pip install '.[migrate]'")
+
+import relu_ext
+from relu_ext.migrate import __main__ as migrate
+from relu_ext.migrate.rewrite import rewrite
+from relu_ext.migrate.spellings import DIFFERENCES, SPELLINGS
+
+FLOATS, INTEGERS = ["f2", "f4", "f8"], ["i1", "i8", "u1"]
+
+
+def migrated(source: str) -> str:
+    """Migrate, and migrate again: the second time nothing is left to change."""
+    new, _ = rewrite(source.encode())
+    assert rewrite(new) == (new, rewrite(new)[1])
+    return new.decode()
+
+
+def migrated_line(line: str) -> tuple[str, set[str]]:
+    """Return the new line, and what its comment says may differ."""
+    new = migrated(f"import numpy as np\n{line}\n").splitlines()
+    code, _, comment = new[-1].partition("  # relu_ext: ")
+    if code != line:
+        assert re.fullmatch(r"import numpy as np|from relu_ext import \w+||" + re.escape(new[-1]), new[1])
+    return code, set(comment.removesuffix(" may differ").split(", ")) - {""}
+
+
+def reasons(source: str) -> list[tuple[int, str]]:
+    """Return what is listed of a source that must stay as it is."""
+    new, notes = rewrite(source.encode())
+    assert new.decode() == source
+    return [tuple(note) for note in notes]
+
+
+# Both sides on the same arrays
+
+
+def edges(dtype: str) -> np.ndarray:
+    if dtype in INTEGERS:
+        info = np.iinfo(dtype)
+        return np.array([0, 1, 2, 3, info.max, info.min, *([-1, -3] if info.min else [])], dtype)
+    info = np.finfo(dtype)
+    numbers = np.array([0, 1, 2.5, info.max, info.max / 4, info.tiny, info.smallest_subnormal, np.inf, np.nan], dtype)
+    return np.concatenate([numbers, -numbers])
+
+
+def operands(without: set[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield every x with every dout, but for those that the differences named speak of."""
+    for x_dtype in FLOATS + INTEGERS:
+        for dtype in FLOATS + INTEGERS:
+            if "dtype" in without and (x_dtype in INTEGERS or x_dtype != dtype):
+                continue
+            x, dout = (grid.ravel() for grid in np.meshgrid(edges(x_dtype), edges(dtype)))
+            keep = np.full(x.shape, True)
+            for values in (x, dout):
+                if values.dtype.kind == "f":
+                    if "NaN" in without:
+                        keep &= ~np.isnan(values)
+                    if "inf" in without:
+                        keep &= ~(np.abs(values) > np.finfo(values.dtype).max / 2)
+            yield x[keep], dout[keep]
+            if "shape" not in without:
+                yield np.array([0, 1, -1]).astype(x_dtype), np.arange(1, 10).astype(dtype).reshape(3, 3)
+
+
+def outcome(code: str, x: np.ndarray, dout: np.ndarray, **names: Any) -> dict[str, np.ndarray] | type:
+    arrays = {"x": x, "y": x, "dout": dout, "dx": dout, "dZ": dout, "out": np.zeros_like(x)}
+    names |= {"np": np} | {key: array.copy() for key, array in arrays.items()}
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Passing more than 2 positional", DeprecationWarning)  # NumPy 2.4
+            exec(code, names)
+    except (TypeError, ValueError, IndexError) as error:
+        return type(error)
+    return {key: np.asarray(value) for key, value in names.items() if isinstance(value, np.ndarray | np.generic)}
+
+
+def differ(old: dict[str, np.ndarray] | type, new: dict[str, np.ndarray] | type, but: set[str]) -> bool:
+    if isinstance(old, type) or isinstance(new, type):
+        return old is not new
+    for key, b in new.items():
+        a = old[key]
+        if "dtype" in but:
+            a = a.astype(b.dtype)
+        if "-0.0" in but and a.dtype.kind == b.dtype.kind == "f":
+            a, b = (np.where(c == 0, np.zeros((), c.dtype), c) for c in (a, b))
+        if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
+            return True
+    return False
+
+
+def shows(old: str, new: str, but: set[str]) -> bool:
+    """Whether old and new code differ in anything but this."""
+    functions = {name: getattr(relu_ext, name) for name in relu_ext.__all__}
+    return any(differ(outcome(old, *pair), outcome(new, *pair, **functions), but) for pair in operands(but))
+
+
+def check_differences(old: str, new: str, told: set[str]) -> None:
+    assert told <= set(DIFFERENCES)
+    assert not shows(old, new, told), "something else differs"
+    for one in told:
+        # The sign that np.maximum gives zeros depends on the machine.
+        assert shows(old, new, told - {one}) or (one == "-0.0" and re.search("maximum|clip|fmax", old)), one
+
+
+CHANGED = [row for row in SPELLINGS if not row.by_hand]
+VARIANTS = {
+    "y = np.maximum(x, 0)": "y = relu(x)",
+    "y = np.maximum(0.0, x)": "y = relu(x)",
+    "y = np.maximum(x, 0.)": "y = relu(x)",
+    "np.maximum(x, 0, x)": "relu(x, out=x)",
+    "np.maximum(0, x, out)": "relu(x, out=out)",
+    "y = np.maximum(0, x, dtype='f8', casting='unsafe')": "y = relu(x, dtype='f8', casting='unsafe')",
+    "np.maximum(0, x, out=out, where=x != 1)": "relu(x, out=out, where=x != 1)",
+    "np.clip(x, 0, None, out)": "relu(x, out=out)",
+    "y = np.clip(x, a_min=0, a_max=None)": "y = relu(x)",
+    "y = np.clip(x, 0.0, None)": "y = relu(x)",
+    "y = x.clip(0)": "y = relu(x)",
+    "y = x.clip(0, None)": "y = relu(x)",
+    "x.clip(0, out=x)": "relu(x, out=x)",
+    "y = (x > 0) * x": "y = relu(x)",
+    "y = x * (0 < x)": "y = relu(x)",
+    "y = (x) * ((x>0.0))": "y = relu(x)",
+    "y = np.multiply(x, x > 0)": "y = relu(x)",
+    "y = np.multiply(x, np.greater(x, 0))": "y = relu(x)",
+    "y = (x + 1) * (x+1 > 0)": "y = relu(x + 1)",
+    "y = np.where(0 < x, x, 0.)": "y = relu(x)",
+    "y = np.where(x > 0, x, np.zeros_like(x))": "y = relu(x)",
+    "y = (np.abs(x) + x) / 2.0": "y = relu(x)",
+    "y = (x + np.absolute(x)) * .5": "y = relu(x)",
+    "x[x < 0.] = 0.": "relu(x, out=x)",
+    "x[0 >= x] = 0": "relu(x, out=x)",
+    "x[0 > x] = 0": "relu(x, out=x)",
+    "x[1:][x[1:] < 0] = 0": "relu(x[1:], out=x[1:])",
+    "x[1:] *= x[1:] > 0": "relu(x[1:], out=x[1:])",
+    "dx = (x > 0) * dout": "dx = relu_backward_strict(dout, x)",
+    "dx = dout * (0 <= x)": "dx = relu_backward(dout, x)",
+    "dx = dout * (x > 0).astype(dout.dtype)": "dx = relu_backward_strict(dout, x)",
+    "dx = dout * (1.0 * (x > 0))": "dx = relu_backward_strict(dout, x)",
+    "dx = np.where(x > 0, 1, 0) * dout": "dx = relu_backward_strict(dout, x)",
+    "dx = np.multiply(dout, np.int64(x > 0))": "dx = relu_backward_strict(dout, x)",
+    "np.multiply(dout, x > 0, out=dout)": "relu_backward_strict(dout, x, out=dout)",
+    "dZ[x <= 0] = 0": "relu_backward_strict(dZ, x, out=dZ)",
+    "dx = dout * np.heaviside(x, 0.0)": "dx = relu_backward_strict(dout, x)",
+    "g = (0 < x).astype(x.dtype)": "g = relu_grad_strict(x)",
+    "g = np.heaviside(x, 1.)": "g = relu_grad(x)",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(row.before, row.after) for row in CHANGED] + list(VARIANTS.items()), ids=lambda line: line
+)
+def test_old_and_new_are_equal_but_for_what_the_comment_says(old, new):
+    code, told = migrated_line(old)
+    assert code == new
+    check_differences(old, code, told)
+
+
+@pytest.mark.parametrize("row", CHANGED, ids=lambda row: row.before)
+def test_the_comment_says_what_the_table_says(row):
+    assert migrated_line(row.before) == (row.after, set(row.differs.split()))
+
+
+@pytest.mark.parametrize("row", [row for row in SPELLINGS if row.by_hand and row.differs], ids=lambda row: row.before)
+def test_rows_for_work_by_hand(row):
+    ((line, text),) = reasons("import numpy as np\n" + row.before.replace("; ", "\n") + "\n")
+    assert line == (3 if ";" in row.before else 2)
+    assert row.by_hand in text
+    assert text.endswith("by hand: " + row.after.split(" = ")[-1])
+    check_differences(row.before.replace("(dtype)", "(int)"), row.after, set(row.differs.split()))
+
+
+def test_a_whole_script_trains_as_before():
+    source = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.integers(-2, 3, (64, 5)).astype(float)
+t = (X.sum(1, keepdims=True) > 1) * 1.0
+W1, W2 = rng.normal(size=(5, 16)), rng.normal(size=(16, 1))
+for step in range(50):
+    z1 = X @ W1
+    hidden_layer = np.maximum(0, z1)
+    dscores = (hidden_layer @ W2 - t) / len(X)
+    dhidden = dscores @ W2.T
+    dhidden[hidden_layer <= 0] = 0
+    dz1 = np.array(dscores @ W2.T, copy=True) * (z1 > 0)
+    assert np.array_equal(dz1, dhidden)
+    W1 -= 0.01 * X.T @ dhidden
+    W2 -= 0.01 * hidden_layer.T @ dscores
+"""
+    new = migrated(source)
+    assert new.count("relu(") == 1
+    assert new.count("relu_backward_strict(") == 2
+    before, after = {}, {}
+    exec(source, before)
+    exec(new, after)
+    for name in ("W1", "W2"):
+        assert before[name].tobytes() == after[name].tobytes()
+
+
+# What is left alone
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("y = f(x) * (f(x) > 0)", "f(x) would be called another number of times; by hand: relu(f(x))"),
+        ("y = np.where(next(x) > 0, next(x), 0)", "next(x) would be called another number of times"),
+        ("f(x)[x <= 0] = 0", "f(x) would be called another number of times"),
+        ("dx = (x > 0) * grad(x.T)", "calls would be made in another order"),
+        ("dx = np.where(x > 0, dout.pop(), 0)", "calls would be made in another order"),
+        ("dx = dout * self.mask", "a saved mask: save x or y in its place (line 2)"),
+        ("dx = np.where(self.mask, dout, 0)", "a saved mask"),
+        ("dout[~self.mask] = 0", "a saved mask"),
+        ("dout[cache['off']] = 0", "a saved mask: save x or y in its place (line 3)"),
+        ("y = price * (volume > 0)", "nothing tells that price is a gradient"),
+        ("y = price * (volume > 0).astype(volume.dtype)", "nothing tells that price is a gradient"),
+        ("color[depth <= 0] = 0", "nothing tells that color is a gradient"),
+        ("g = np.exp(-x) * (x > 0)", "np.exp(-x) is made of x"),
+        ("y = jnp.maximum(0, x)", "jnp.maximum is not known to be NumPy's"),
+        ("y = xp.where(x > 0, x, 0)", "xp.where is not known to be NumPy's"),
+        ("y = maximum(0, x)", "maximum is not known to be NumPy's"),
+        ("y = np.clip(x, 0, inf)", "inf is not known to be NumPy's"),
+        ("y = np.fmax(x, 0)", "fmax turns NaN into 0"),
+        ("g = (x > 0).astype(np.float32)", "its dtype is fixed"),
+        ("g = np.where(x > 0, 1.0, 0.0)", "its dtype is fixed"),
+        ("g = (x >= 0) * 1", "its dtype is fixed"),
+        ("dx[x > 0] = dout[x > 0]", "it equals the function only where the left side was 0 before"),
+        ("a[i] *= a[i] > 0", "a[i] may be a number, or the copy that a fancy index makes"),
+        ("y = np.maximum(\n    0,  # floor\n    x,\n)", "a comment inside would be lost"),
+        ("def f(np, x):\n    return np.maximum(0, x)", "np.maximum is not known to be NumPy's"),
+        ("@numba.njit\ndef f(x):\n    return np.maximum(0, x)", "@numba.njit may not know relu_ext"),
+    ],
+)
+def test_undecided(code, reason):
+    source = f"import numpy as np\nself.mask = z > 0\ncache['off'] = z <= 0\n{code}\n"
+    ((line, text),) = reasons(source)
+    what, why = text.split(": ", 1)
+    assert "".join(what.split()) in "".join("".join(source.splitlines()[line - 1 :]).split())
+    assert why.startswith(reason)
+    assert "; by hand: relu" in why
+
+
+@pytest.mark.parametrize(
+    ("imports", "reason"),
+    [
+        ("import torch\nimport numpy as np", "uses torch"),
+        ("import numpy as np\nimport pandas as pd", "uses pandas"),
+        ("import numpy as np\nfrom scipy import sparse", "uses scipy.sparse"),
+        ("import numpy as np\nm = np.ma.array([1])", "uses numpy.ma"),
+        ("import math", "does not import NumPy"),
+    ],
+)
+def test_operators_of_what_may_be_no_numpy_array(imports, reason):
+    ((_, text),) = reasons(f"{imports}\nx[x < 0] = 0\n")
+    assert reason in text
+    source = f"{imports}\nimport numpy as np\ny = np.maximum(0, x)\n"
+    assert "y = relu(x)" in migrated(source), "a ufunc takes any array"
+
+
+def test_masks_of_numbers_and_of_other_functions():
+    source = (
+        "import numpy as np\ndef f(x):\n    m = np.int64(x > 0)\n    return dout * m\ndef g(m):\n    return dout * m\n"
+    )
+    ((line, text),) = reasons(source)
+    assert line == 4
+    assert "a saved mask: save x or y in its place (line 3); by hand: relu_backward_strict(dout, x)" in text
+
+
+def test_data_sets_are_numpy_arrays():
+    assert "relu(x)" in migrated("import numpy as np\nfrom tensorflow.keras.datasets import mnist\ny = x * (x > 0)\n")
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from numpy import *",
+        "import jax.numpy as np",
+        "import autograd.numpy as np",
+        "try:\n    import cupy as np\nexcept ImportError:\n    import numpy as np",
+        "import numpy as np\nnp = wrapped(np)",
+        "from .compat import np",
+    ],
+)
+def test_numpy_that_may_be_something_else(imports):
+    call = "maximum" if "*" in imports else "np.maximum"
+    ((_, text),) = reasons(f"{imports}\ny = {call}(0, x)\n")
+    assert f"{call} is not known to be NumPy's" in text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "y = np.where(x > 0, x, 0.01 * x)",
+        "y = np.clip(x, 0, 6)",
+        "y = np.maximum(1, x)",
+        "y = np.maximum(x, alpha * x)",
+        "y = max(0, x)",
+        "y = np.max(0, x)",
+        "y = np.where(x > 1, x, 0)",
+        "y = x * (x < 0)",
+        "y = x * (z != 0)",
+        "y = np.where(x > 0, 255, 0)",
+        "y = (a > 0) * (b > 0)",
+        "y = (a & b) * (c > 0)",
+        "m = a > 0\ny = m * (b > 0)",
+        "dx = np.multiply(dout, x > 0, dtype='f4')",
+        "x[x < 1] = 0",
+        "x[x < 0] = 1",
+        "x[i] = 0",
+        "y = 2 * (x > 0) - 1",
+        "y = np.heaviside(x, 0.5)",
+        "y = np.maximum(0, *x)",
+        "print(f'{np.maximum(0, x)=}')",
+        "mask = x > 0",
+        "'np.maximum(0, x)'  # np.maximum(0, x)",
+    ],
+)
+def test_not_relu(code):
+    assert reasons(f"import numpy as np\n{code}\n") == []
+
+
+# Names and imports
+
+
+@pytest.mark.parametrize(
+    ("imports", "call"),
+    [
+        ("import numpy", "numpy.maximum(0, x)"),
+        ("import numpy as xyz", "xyz.maximum(0, x)"),
+        ("from numpy import maximum", "maximum(0, x)"),
+        ("from numpy import where as choose", "choose(x > 0, x, 0)"),
+        ("import numpy as np, math", "np.clip(x, 0, math.inf)"),
+    ],
+)
+def test_names_of_numpy(imports, call):
+    assert "\ny = relu(x)" in migrated(f"{imports}\ny = {call}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import numpy as np\nY", "import numpy as np\nfrom relu_ext import relu\n\nY"),
+        ("Z\nimport numpy as np\nY", "from relu_ext import relu\n\nZ\nimport numpy as np\nY"),
+        (
+            '"""Doc."""\n\nfrom __future__ import annotations\n\nimport os\n\nimport numpy as np\n'
+            "from scipy import io\n\nimport mine\n\n\nY",
+            '"""Doc."""\n\nfrom __future__ import annotations\n\nimport os\n\nimport numpy as np\n'
+            "from relu_ext import relu\nfrom scipy import io\n\nimport mine\n\n\nY",
+        ),
+        (
+            '"""Doc."""; from __future__ import annotations\ndef f():\n    import numpy as np\n    Y',
+            '"""Doc."""; from __future__ import annotations\nfrom relu_ext import relu\n\n'
+            "def f():\n    import numpy as np\n    Y",
+        ),
+        (
+            "from __future__ import annotations; a = 1\nimport numpy as np\nY",
+            "from __future__ import annotations; a = 1\nimport numpy as np\nfrom relu_ext import relu\n\nY",
+        ),
+        (
+            "#!/usr/bin/env python\n\n# On f.\ndef f():\n    import numpy as np\n    Y",
+            "#!/usr/bin/env python\n\nfrom relu_ext import relu\n\n# On f.\ndef f():\n    import numpy as np\n    Y",
+        ),
+        (
+            "import numpy as np\nfrom relu_ext import dead_units  # mine\nY",
+            "import numpy as np\nfrom relu_ext import relu, dead_units  # mine\nY",
+        ),
+        ("from relu_ext import relu\nimport numpy as np\nY", "from relu_ext import relu\nimport numpy as np\nY"),
+        ("import numpy as np\nZ\nfrom relu_ext import relu_grad\nY", None),
+        (
+            "import numpy as np\nimport relu_ext as r\nY",
+            "import numpy as np\nimport relu_ext as r\ny = r.relu(x)",
+        ),
+        (
+            "import numpy as np\ndef relu(x): return np.maximum(0, x)\nY",
+            "import numpy as np\nimport relu_ext\n\ndef relu(x): return relu_ext.relu(x)  # relu_ext: -0.0 may differ\n"
+            "y = relu_ext.relu(x)",
+        ),
+        (
+            "import numpy as np\nfrom layers import *\nY\nz = relu(x)",
+            "import numpy as np\nimport relu_ext\nfrom layers import *\n"
+            "y = relu_ext.relu(x)  # relu_ext: -0.0 may differ\nz = relu(x)",
+        ),
+        (
+            "import numpy as np\ndef f(relu, relu_ext):\n    Y",
+            "import numpy as np\nimport relu_ext as relu_ext_1\n\ndef f(relu, relu_ext):\n    y = relu_ext_1.relu(x)",
+        ),
+    ],
+)
+def test_the_import(old, new):
+    old = old.replace("Y", "y = np.maximum(0, x)").replace("Z", "z = 1")
+    result = migrated(old + "\n")
+    if new is None:  # an import further down is too late
+        new = "import numpy as np\nfrom relu_ext import relu\n\nZ\nfrom relu_ext import relu_grad\nY"
+    new = new.replace("Y", "y = relu(x)").replace("Z", "z = 1")
+    new += "" if "may differ\nz" in new else "  # relu_ext: -0.0 may differ"
+    assert result == new + "\n"
+    compile(result, "result", "exec")
+
+
+# Formatting
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("y = np.maximum( 0,x ) # why", "y = relu(x) # why  # relu_ext: -0.0 may differ"),
+        ("return(x > 0) * dout", "return(relu_backward_strict(dout, x))  # relu_ext: NaN, -0.0, inf, dtype may differ"),
+        ("return (x * (x > 0)).sum()", "return (relu(x)).sum()  # relu_ext: -0.0, inf may differ"),
+        ("y = np.maximum(0, x[..., 0] [1 : 2])", "y = relu(x[..., 0] [1 : 2])  # relu_ext: -0.0 may differ"),
+        ("y = np.maximum(0, (yield x))", "y = relu((yield x))  # relu_ext: -0.0 may differ"),
+        ("y = np.maximum(0, (  # why\n\t\ta+b))", "y = relu((  # why\n\t\ta+b))  # relu_ext: -0.0 may differ"),
+        ("y = np.maximum(0, (a, b))", "y = relu((a, b))  # relu_ext: -0.0 may differ"),
+        ("y = np.maximum(\n\t\t0,\n\t\t(a\n\t\t + b),\n\t)", "y = relu(a\n\t\t + b)  # relu_ext: -0.0 may differ"),
+        (
+            "if np.maximum(0, x).any(): # why\n\t\tpass",
+            "if relu(x).any(): # why  # relu_ext: -0.0 may differ\n\t\tpass",
+        ),
+        ("if a: x[x < 0] = 0; b = 1", "if a: relu(x, out=x); b = 1  # relu_ext: -0.0 may differ"),
+        ("y = np.maximum(0, np.where(z <= 0, 0, z))", "y = relu(relu(z))  # relu_ext: -0.0 may differ"),
+        (
+            "y = g(np.where(z <= 0, 0, z), f'{np.clip(x, 0, None)}')",
+            "y = g(relu(z), f'{relu(x)}')  # relu_ext: -0.0 may differ",
+        ),
+        ("y = np.where(x <= 0, 0, x)", "y = relu(x)"),
+    ],
+)
+def test_formatting(old, new):
+    head = "# coding: utf-8\nimport numpy as np  # np\nfrom relu_ext import relu, relu_backward_strict\ndef f():\n\t"
+    assert migrated(f"{head}{old}") == head + new
+    source = f"{head}{old}\n\tz  =  1 ;\n\f\n"
+    assert migrated(source.replace("\n", "\r\n")) == source.replace(old, new).replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_encodings(encoding):
+    cookie = "" if encoding == "utf-8-sig" else f"# coding: {encoding}\n"
+    source = f"{cookie}from relu_ext import relu\nimport numpy as np\n'\u00e9'; y = np.where(x <= 0, 0, x)\n".encode(
+        encoding
+    )
+    new, _ = rewrite(source)
+    assert new == source.replace(b"np.where(x <= 0, 0, x)", b"relu(x)")
+
+
+def test_comments_can_be_left_out():
+    assert rewrite(b"import relu_ext, numpy as np\ny = np.maximum(0, x)\n", comments=False) == (
+        b"import relu_ext, numpy as np\ny = relu_ext.relu(x)\n",
+        [],
+    )
+
+
+# The command
+
+OLD = "import numpy as np\ng = np.fmax(0, x)\ny = np.maximum(0, x)"
+NEW = "import numpy as np\nfrom relu_ext import relu\n\ng = np.fmax(0, x)\ny = relu(x)  # relu_ext: -0.0 may differ"
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-W", "error", "-m", "relu_ext.migrate", *arguments]
+    return subprocess.run(call, capture_output=True, text=True, check=False, **options)
+
+
+def test_the_diff_is_one_for_patch(tmp_path):
+    (tmp_path / "a net.py").write_text(OLD)
+    result = command("a net.py", cwd=tmp_path)
+    assert (tmp_path / "a net.py").read_text() == OLD
+    assert result.returncode == 0
+    assert result.stderr == "a net.py:2: np.fmax(0, x): fmax turns NaN into 0, relu keeps it; by hand: relu(x)\n"
+    assert "\x1b" not in result.stdout
+    try:
+        subprocess.run(["patch", "-p0"], input=result.stdout, text=True, check=True, cwd=tmp_path, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("patch is not installed")
+    assert (tmp_path / "a net.py").read_text() == NEW
+
+
+def test_write(tmp_path, capfdbinary):
+    kept = tmp_path / "kept.py"
+    kept.write_bytes(b"x = 1\r\n")
+    target = tmp_path / "folder" / "net.py"
+    target.parent.mkdir()
+    target.write_text(OLD)
+    target.chmod(0o640)
+    link = tmp_path / "link.py"
+    link.symlink_to(target)
+    broken = tmp_path / "broken.py"
+    broken.write_text("x = 1\ndef f(:\n")
+    files = [str(broken), str(tmp_path / "none.py"), str(tmp_path), str(kept), str(link)]
+    assert migrate.main(["--write", *files]) == 1
+    shown = capfdbinary.readouterr()
+    assert shown.out.startswith(f"--- {link}\n+++ {link}\n".encode())
+    errors = shown.err.decode().splitlines()
+    assert errors[0].startswith(f"{broken}:2: error: ")
+    assert errors[1].startswith(f"{tmp_path / 'none.py'}: error: ")
+    assert errors[2].startswith(f"{tmp_path}: error: ")
+    assert errors[3].startswith(f"{link}:2: np.fmax")
+    assert len(errors) == 4
+    assert link.is_symlink()
+    assert target.read_text() == NEW
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert kept.read_bytes() == b"x = 1\r\n"
+    assert os.listdir(target.parent) == ["net.py"]
+    assert migrate.main(["--write", str(link)]) == 0
+    assert capfdbinary.readouterr().out == b""
+
+
+@pytest.mark.parametrize("failing", ["replace", "fsync"])
+def test_a_write_that_fails_leaves_the_file(tmp_path, capsys, monkeypatch, failing):
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(migrate.os, failing, fail)
+    (tmp_path / "net.py").write_text(OLD)
+    assert migrate.main(["--write", str(tmp_path / "net.py")]) == 1
+    assert "net.py: error: no space left" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["net.py"]
+    assert (tmp_path / "net.py").read_text() == OLD
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"# coding: nonsense\n",
+        b"\xff = 1\n",
+        b"x = (\n",
+        b"x\0",
+        b"x = " + b"-" * 9999 + b"1\n",
+        b"x = 1" + b"+1" * 900,
+    ],
+)
+def test_what_cannot_be_parsed(tmp_path, capsys, source):
+    (tmp_path / "net.py").write_bytes(source)
+    assert migrate.main([str(tmp_path / "net.py")]) == 1
+    assert re.match(r".*net\.py(:1)?: error: \S", capsys.readouterr().err)
+
+
+def test_usage(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        migrate.main([])
+    assert "no FILE given" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="0"):
+        migrate.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"{name}:" in shown for name in DIFFERENCES)
+    assert "exit status" in shown
+
+
+def test_without_libcst(tmp_path):
+    (tmp_path / "libcst.py").write_text("raise ModuleNotFoundError('none', name='libcst')")
+    result = command("net.py", env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert result.returncode == 1
+    assert result.stderr == "python -m relu_ext.migrate needs LibCST: pip install 'relu_ext[migrate]'\n"
