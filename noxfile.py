@@ -149,6 +149,28 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def ecosystem(session: nox.Session) -> None:
+    """The tests beside other libraries, all of them installed: some gigabytes.
+
+    By hand: pip install -e '.[test,ecosystem]' && python -m pytest tests/ecosystem
+    """
+    enter_copy(session)
+    session.install("-e", ".[test,ecosystem]")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/ecosystem"]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, warnings as errors, and the docstrings' examples: docs/_build/html/index.html.
+
+    By hand: pip install '.[docs]' && sphinx-build -W docs docs/_build/html
+    """
+    session.install(".[docs]")
+    for builder in ("html", "doctest"):
+        session.run("sphinx-build", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """An sdist, a wheel out of it, what the wheel needs of a Linux, and whether an index would take them.
 

@@ -1,7 +1,7 @@
 """Check the kernels on machines for which there is no NumPy 2, above all a big-endian one.
 
-It proves that what lies below NumPy in csrc/ (kernels, transposition, walk, the choice of a SIMD target) computes what the
-contract says, on every SIMD target that the machine can run: bigendian/harness.c holds the contract in numbers,
+It proves that what lies below NumPy in csrc/ (kernels, transposition, walk, the choice of a SIMD target) computes what
+the contract says, on every SIMD target that the machine can run: bigendian/harness.c holds the contract in numbers,
 and is compiled with those files, statically, and run in QEMU's user mode.
 
     python tools/bigendian.py                  s390x: 64 bits, big-endian
