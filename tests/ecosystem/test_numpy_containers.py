@@ -1,8 +1,4 @@
-"""NumPy's own containers beside np.maximum, and the page on all containers."""
-
-import doctest
-import re
-from pathlib import Path
+"""NumPy's own containers beside np.maximum; docs/containers.md lists the differences."""
 
 import numpy as np
 import pytest
@@ -10,28 +6,7 @@ from reference import OPS, WIDTHS, assert_same, operands
 
 from relu_ext import dead_units, relu, relu_backward, relu_backward_strict
 
-PAGE = (Path(__file__).parents[2] / "docs" / "containers.md").read_text(encoding="utf-8")
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECTIONS = {part.partition("\n")[0]: "\n".join(FENCE.findall(part)) for part in PAGE.split("\n## ")}
 X = [-1.5, -0.0, 0.0, 2.5, np.nan, -np.inf]
-
-
-@pytest.mark.parametrize("section", [name for name, examples in SECTIONS.items() if examples])
-def test_the_page(section, monkeypatch):
-    for library in re.findall(r"^>>> import (\w+)", SECTIONS[section], re.MULTILINE):
-        pytest.importorskip(library, reason=f"{library} is not installed: pip install '.[ecosystem]'")
-    if section == "Units":  # what the page adds to these lists is taken out of them at the end
-        monkeypatch.setitem(pytest.importorskip("pint.facets.numpy.numpy_func").HANDLED_UFUNCS, "relu", None)
-        monkeypatch.setitem(pytest.importorskip("unyt").unyt_array._ufunc_registry, relu, None)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    shown: list[str] = []
-    runner.run(doctest.DocTestParser().get_doctest(SECTIONS[section], {}, section, None, 0), out=shown.append)
-    assert runner.tries >= 8
-    assert runner.failures == 0, "".join(shown)
-
-
-def test_the_page_has_a_section_for_each_test():
-    assert {"pandas", "xarray", "NumPy's own", "sparse", "Units"} <= set(SECTIONS)
 
 
 def masked(x=X, mask=(0, 0, 0, 0, 0, 1)) -> np.ma.MaskedArray:
