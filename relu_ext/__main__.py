@@ -72,6 +72,8 @@ def pairs(n: int) -> list[tuple[str, Callable[[], object], str, Callable[[], obj
 
 
 def main() -> None:
+    for name in {"SIGINT", "SIGPIPE"} & set(dir(signal)):  # Ctrl-C and a closed pipe end it without a traceback
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     description = "Print versions and the SIMD target in use, and measure how fast it is beside NumPy."
     argparse.ArgumentParser(prog="python -m relu_ext", description=description).parse_args()
     relu_ext.show_runtime()
@@ -86,6 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    for name in {"SIGINT", "SIGPIPE"} & set(dir(signal)):  # Ctrl-C and a closed pipe end it without a traceback
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
     main()
