@@ -9,6 +9,7 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 8.0  # inches; at DPI twice as many pixels as a README shows
 DPI = 200
@@ -160,6 +161,7 @@ def step(report: dict[str, Any]) -> Figure:
                 bars = alone.barh(labels, widths, color=colour)
                 alone.bar_label(bars, [f"{width:.2g} {unit}" for width in widths], padding=3, fontsize=8)
                 alone.set_xlim(0, 1.25 * max(widths))
+                alone.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))  # its label would be cut off
         whole.invert_yaxis()
         whole.set_title(network["network"], fontsize=9, loc="left")
         whole.set_xlabel(f"{unit} a step", fontsize=8)
