@@ -40,9 +40,9 @@ INLINE void put(int bits, int past_cache, char *p, vec v)
     vec_store(bits, p, v);
 }
 
-/* Bytes from what is computed to what is asked for: of 1 to 4 KB in one row, and of 8 to 16 KB across gaps
- * between rows, all much the same on Zen 5. */
-enum { AHEAD = 3072, AHEAD_OF_ROWS = 8192 };
+/* Bytes from what is computed to what is asked for. On Zen 5 they are much the same from 1 to 4 KB for two
+ * operands, from 8 to 16 KB across gaps between rows, and from 16 to 32 KB past the cache. */
+enum { AHEAD = 3072, AHEAD_OF_ROWS = 8192, AHEAD_PAST_CACHE = 24576 };
 
 INLINE void prefetch(const char *p, ptrdiff_t n)
 {
@@ -108,6 +108,9 @@ INLINE void long_row(enum op op, int bits, int past_cache, char *out, const char
         if (has_dy(op)) { /* two streams are more than the hardware's prefetcher keeps ahead of */
             prefetch(x + i + AHEAD, 4 * size);
             prefetch(dy + i + AHEAD, 4 * size);
+        }
+        else if (past_cache) { /* and one stream beside non-temporal stores */
+            prefetch(x + i + AHEAD_PAST_CACHE, 4 * size);
         }
         vec a = AT(i), b = AT(i + size), d = AT(i + 2 * size), e = AT(i + 3 * size);
         put(bits, past_cache, out + i, a);
