@@ -147,10 +147,11 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
             long_row(op, bits, past_cache, out, dy, x, n, &c);
         }
         else {
-            /* Gaps between rows hide from the hardware's prefetcher what comes next. */
-            prefetch(x + rows_ahead * x_step, n);
-            if (has_dy(op)) {
-                prefetch(dy + rows_ahead * dy_step, n);
+            if (rows > 1) { /* gaps between rows hide from the hardware's prefetcher what comes next */
+                prefetch(x + rows_ahead * x_step, n);
+                if (has_dy(op)) {
+                    prefetch(dy + rows_ahead * dy_step, n);
+                }
             }
             short_row(op, bits, length, out, dy, x, n, &c);
         }

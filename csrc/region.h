@@ -18,7 +18,7 @@
 #endif
 
 /* GCC would rather load a vector twice, once as an operand in memory, than keep it in a register; where loads
- * cross cache lines that costs up to a third. */
+ * cross cache lines that makes a pass up to a half longer. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define LOAD_ONCE(v) __asm__("" : "+x"(v))
 #else

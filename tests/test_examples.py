@@ -2,25 +2,15 @@
 
 import os
 import re
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from scripts import EXAMPLES, interrupt, run
 
 for package in "sklearn", "matplotlib", "tqdm":
     pytest.importorskip(package, reason=f"examples/digits_mlp.py needs {package}: pip install '.[examples]'")
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "digits_mlp.py"
+SCRIPT = EXAMPLES / "digits_mlp.py"
 QUICK = ["--epochs", "6", "--hidden", "128", "--out", "curves.png"]
-PLAIN = {**os.environ, "PYTHONUTF8": "1", "PYTHON_COLORS": "0"}
-HANG = 240  # seconds until a hung script is killed; no test depends on how fast it is
-
-
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *command]
-    return subprocess.run(command, cwd=folder, env=PLAIN, capture_output=True, encoding="utf-8", timeout=HANG)
 
 
 def test_both_trainings_agree(tmp_path):
@@ -52,28 +42,12 @@ def test_weights_that_differ_are_reported(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT, which is POSIX")
 def test_ctrl_c_stops_it_cleanly(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--epochs", "1000000", "--hidden", "16"]
-    # A child inherits an ignored SIGINT, as background jobs have it, and Python then keeps it ignored.
-    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        child = subprocess.Popen(command, cwd=tmp_path, env=PLAIN, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    finally:
-        signal.signal(signal.SIGINT, ours)
-    with child:
-        try:
-            seen = b""
-            while not re.search(rb"[1-9]\d*/1000000", seen):  # at least one epoch is through
-                chunk = os.read(child.stderr.fileno(), 4096)
-                assert chunk, f"ended by itself: {seen!r}"
-                seen += chunk
-            child.send_signal(signal.SIGINT)
-            out, rest = child.communicate(timeout=HANG)
-        finally:
-            child.kill()
-    assert child.returncode == 130
-    assert re.search(rb"^Stopped in epoch [1-9]\d* of 1000000; no picture written\.\n\Z", rest, re.MULTILINE)
-    assert b"Traceback" not in seen + rest
-    assert out == b""
+    one_epoch_is_through = rb"[1-9]\d*/1000000"
+    done = interrupt([str(SCRIPT), "--epochs", "1000000", "--hidden", "16"], tmp_path, one_epoch_is_through)
+    assert done.returncode == 130
+    assert re.search(rb"^Stopped in epoch [1-9]\d* of 1000000; no picture written\.\n\Z", done.rest, re.MULTILINE)
+    assert b"Traceback" not in done.seen + done.rest
+    assert done.out == b""
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Runs the recipes of docs/autodiff.md as they stand there."""
+"""The code on the pages of docs/, and the recipes of docs/autodiff.md run as they stand there."""
 
 import io
 import re
@@ -10,6 +10,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def fences(text: str) -> list[str]:
+    """Return what stands in ```python fences."""
     return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 

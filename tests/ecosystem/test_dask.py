@@ -3,16 +3,14 @@
 import os
 import pickle
 import re
-import signal
-import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pages import DOCS, fences
 from reference import BACKWARD, DTYPES, OPS, UNARY, Op, assert_same, operands, values
+from scripts import EXAMPLES, HANG, interrupt, run
 
 from relu_ext import dead_units, relu, relu_backward, relu_grad
 
@@ -22,9 +20,8 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 
 SHAPE, CHUNKS = (23, 31), ((5, 1, 17), (30, 1))
 OTHER_CHUNKS = ((11, 12), (2, 7, 22))
-HANG = 240  # seconds until something hung is given up; no test depends on how fast it is
-SCRIPT = DOCS.parent / "examples" / "larger_than_memory.py"
-PLAIN = {**os.environ, "PYTHONUTF8": "1", "PYTHON_COLORS": "0", "OMP_NUM_THREADS": "1"}
+SCRIPT = EXAMPLES / "larger_than_memory.py"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +214,9 @@ def test_masked_chunks():
 
 def test_the_script_of_the_page(tmp_path):
     (script,) = (code for code in fences((DOCS / "dask.md").read_text(encoding="utf-8")) if "__main__" in code)
-    done = run(["-W", "error", "-c", "import runpy; runpy.run_path('page.py', run_name='__main__')"], tmp_path, script)
+    (tmp_path / "page.py").write_text(script, encoding="utf-8")
+    start = "import runpy; runpy.run_path('page.py', run_name='__main__')"
+    done = run(["-W", "error", "-c", start], tmp_path, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
     # The mean of max(0, x) is 1 / sqrt(2 pi) for normal numbers, here to about five standard errors.
     assert float(done.stdout) == pytest.approx((2 * np.pi) ** -0.5, abs=0.0015)
@@ -226,16 +225,9 @@ def test_the_script_of_the_page(tmp_path):
 # examples/larger_than_memory.py
 
 
-def run(command: list[str], folder: Path, script: str = "") -> subprocess.CompletedProcess[str]:
-    if script:
-        (folder / "page.py").write_text(script, encoding="utf-8")
-    command = [sys.executable, *command]
-    return subprocess.run(command, cwd=folder, env=PLAIN, capture_output=True, encoding="utf-8", timeout=HANG)
-
-
 def test_larger_than_memory(tmp_path):
     arguments = ["--total", "192", "--chunk", "1", "--threads", "2", "--folder", "."]
-    done = run(["-W", "error", str(SCRIPT), *arguments], tmp_path)
+    done = run(["-W", "error", str(SCRIPT), *arguments], tmp_path, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
     assert "Result: equal to NumPy's, bit for bit.\n" in done.stdout
     assert "Array: 49152 samples x 1024 units of float32, 192 MB\n" in done.stdout
@@ -254,7 +246,7 @@ def test_a_wrong_result_is_reported(tmp_path):
         "import runpy, sys, numpy, relu_ext; relu_ext.relu = lambda x: numpy.maximum(x, -0.001);"
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    done = run(["-c", swap, str(SCRIPT), "--total", "2", "--chunk", "1", "--folder", "."], tmp_path)
+    done = run(["-c", swap, str(SCRIPT), "--total", "2", "--chunk", "1", "--folder", "."], tmp_path, **ONE_THREAD)
     assert done.returncode == 1
     assert re.search(r"^Result: NOT EQUAL to NumPy's, \d+ elements differ\.$", done.stderr, re.MULTILINE)
     assert "Traceback" not in done.stderr
@@ -263,27 +255,12 @@ def test_a_wrong_result_is_reported(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT, which is POSIX")
 def test_ctrl_c_stops_it_cleanly(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--total", "1024", "--chunk", "1", "--folder", "."]
-    # A child inherits an ignored SIGINT, as background jobs have it, and Python then keeps it ignored.
-    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        child = subprocess.Popen(command, cwd=tmp_path, env=PLAIN, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    finally:
-        signal.signal(signal.SIGINT, ours)
-    with child:
-        try:
-            seen = b""
-            while not re.search(rb"[1-9]\d*% Completed", seen):  # chunks are being written
-                chunk = os.read(child.stderr.fileno(), 4096)
-                assert chunk, f"ended by itself: {seen!r}"
-                seen += chunk
-            child.send_signal(signal.SIGINT)
-            _, rest = child.communicate(timeout=HANG)
-        finally:
-            child.kill()
-    assert child.returncode == 130
-    assert rest.endswith(b"\nStopped; the temporary files are removed.\n")
-    assert b"Traceback" not in seen + rest
+    command = [str(SCRIPT), "--total", "1024", "--chunk", "1", "--folder", "."]
+    chunks_are_being_written = rb"[1-9]\d*% Completed"
+    done = interrupt(command, tmp_path, chunks_are_being_written, **ONE_THREAD)
+    assert done.returncode == 130
+    assert done.rest.endswith(b"\nStopped; the temporary files are removed.\n")
+    assert b"Traceback" not in done.seen + done.rest
     assert not list(tmp_path.iterdir())
 
 
@@ -300,7 +277,7 @@ BAD = {
 
 @pytest.mark.parametrize("arguments", BAD)
 def test_bad_arguments(tmp_path, arguments):
-    done = run([str(SCRIPT), *arguments.split()], tmp_path)
+    done = run([str(SCRIPT), *arguments.split()], tmp_path, **ONE_THREAD)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ")
     assert f"error: {BAD[arguments]}" in done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from pages import DOCS, fences
 from test_package import FUNCTIONS, run_doctest
 
 import relu_ext
@@ -20,8 +21,7 @@ from relu_ext.migrate.spellings import SPELLINGS
 for library in ("sphinx", "numpydoc", "myst_nb", "pydata_sphinx_theme"):
     pytest.importorskip(library, reason=f"{library} is not installed: pip install '.[docs]'")
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+ROOT = DOCS.parent
 if not (DOCS / "conf.py").exists() or not (ROOT / "benchmarks" / "charts").exists():
     pytest.skip("docs and charts are not here: not a checkout", allow_module_level=True)
 
@@ -36,7 +36,7 @@ def path_id(page: Path) -> str:
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=path_id)
 def test_examples_of_a_page(page, monkeypatch):
     text = page.read_text(encoding="utf-8")
-    examples = "".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    examples = "".join(fences(text))
     assert examples.count(">>> ") == text.count(">>> "), "an example outside of a ```python fence is not run"
     for library in re.findall(r"^>>> (?:import|from) (\w+)", examples, re.MULTILINE):
         pytest.importorskip(library, reason=f"{library} is not installed: pip install '.[ecosystem]'")
