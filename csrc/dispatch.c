@@ -100,7 +100,7 @@ enum { N_TARGETS = sizeof targets / sizeof *targets };
 
 const struct target *active_target = &targets[0];
 static unsigned features;
-static ptrdiff_t threshold;
+ptrdiff_t stream_threshold;
 
 int target_count(void) { return N_TARGETS; }
 
@@ -119,8 +119,6 @@ int target_choose(const char *name)
     return -1;
 }
 
-ptrdiff_t stream_threshold(void) { return threshold; }
-
 void dispatch_init(void)
 {
     features = cpu_features();
@@ -133,5 +131,5 @@ void dispatch_init(void)
      * 32 MB, where non-temporal stores lose below 16 MB and win above. The bounds hold where the CPU does not
      * say, or (in virtual machines) says the whole host's. */
     const ptrdiff_t half = cache_size() / 2, least = (ptrdiff_t)4 << 20, most = (ptrdiff_t)32 << 20;
-    threshold = half == 0 ? (ptrdiff_t)16 << 20 : half < least ? least : half > most ? most : half;
+    stream_threshold = half == 0 ? (ptrdiff_t)16 << 20 : half < least ? least : half > most ? most : half;
 }

@@ -79,8 +79,7 @@ INLINE int is_shifted(PyArrayObject *out, PyArrayObject *in, npy_intp bytes)
  * and that is no operand's (that is in the cache as well). */
 static int pays_to_stream(PyArrayObject *out, char *const data[N_OPERANDS], npy_intp bytes)
 {
-    return bytes >= stream_threshold() && PyArray_ISALIGNED(out) && data[OUT] != data[X] &&
-           data[OUT] != data[DY];
+    return bytes >= stream_threshold && PyArray_ISALIGNED(out) && data[OUT] != data[X] && data[OUT] != data[DY];
 }
 
 /* All of one shape and contiguous in one order. NULL without an error: not so. */
@@ -112,21 +111,20 @@ INLINE PyObject *call_contiguous(enum op op, const struct dtype *dtype, PyArrayO
         }
         Py_INCREF(out);
     }
-    const ptrdiff_t step[N_OPERANDS] = {0, 0, 0};
     const struct kernels *kernels = active_target->kernels;
     const int w = width_index(dtype->width);
     char *p[N_OPERANDS] = {PyArray_DATA(out), PyArray_DATA(dy), PyArray_DATA(x)};
     if (bytes <= FEW_ELEMENTS * dtype->width) {
-        kernels->run[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+        kernels->run[op][w](p[OUT], p[DY], p[X], bytes, &ALONE, &ALONE, dtype);
         return (PyObject *)out;
     }
     Py_BEGIN_ALLOW_THREADS
         if (arrays[OUT] != NULL && pays_to_stream(out, p, bytes)) {
-            kernels->stream[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+            kernels->stream[op][w](p[OUT], p[DY], p[X], bytes, &ALONE, &ALONE, dtype);
             kernels->fence();
         }
         else {
-            kernels->run[op][w](p[OUT], p[DY], p[X], bytes, 1, step, dtype);
+            kernels->run[op][w](p[OUT], p[DY], p[X], bytes, &ALONE, &ALONE, dtype);
         }
     Py_END_ALLOW_THREADS
     return (PyObject *)out;

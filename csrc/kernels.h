@@ -1,10 +1,18 @@
 /* The kernels, written once over the vectors of a target and compiled for each operation and width in it.
  *
  * A vec_<target>.c defines TARGET, vec, VEC_BYTES(bits) and the functions vec_load, vec_store, vec_set,
- * vec_load_part, vec_store_part (n < VEC_BYTES bytes of contiguous elements), vec_keep (struct rule) and
- * vec_nonzero (v where s is not zero, else 0), and includes this file. With HAVE_STREAM it also has vec_stream,
- * a non-temporal store to aligned memory, and vec_fence. `bits`, `past_cache` and `length` are always
- * constants. */
+ * vec_keep (struct rule) and vec_nonzero (v where s is not zero, else 0), and includes this file. Rows of less
+ * than a vector are either the business of the target that it names as NARROWER, with all rows of less than
+ * NARROWER_BELOW bytes, or it has vec_load_part and vec_store_part (n < VEC_BYTES bytes of contiguous
+ * elements). With HAVE_STREAM it also has vec_stream, a non-temporal store to aligned memory, and vec_fence.
+ * `bits`, `past_cache` and `length` are always constants. */
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#ifdef NARROWER
+extern const struct kernels JOIN(kernels_, NARROWER);
+#endif
 
 struct constants {
     vec bias, limit, one;
@@ -58,24 +66,20 @@ INLINE void prefetch(const char *p, ptrdiff_t n)
  * be x or dy. */
 enum length { PART, ONE, TWO, FOUR, LONG };
 
-INLINE enum length length_of(int bits, ptrdiff_t n)
-{
-    const ptrdiff_t size = VEC_BYTES(bits);
-    (void)bits;
-    return n < size ? PART : n == size ? ONE : n <= 2 * size ? TWO : n <= 4 * size ? FOUR : LONG;
-}
-
 INLINE void short_row(enum op op, int bits, enum length length, char *out, const char *dy, const char *x,
                       ptrdiff_t n, const struct constants *c)
 {
     const ptrdiff_t size = VEC_BYTES(bits);
+#ifndef NARROWER
     if (length == PART) {
         if (n > 0) {
             vec s = vec_load_part(x, n);
             vec_store_part(out, select(op, bits, s, has_dy(op) ? vec_load_part(dy, n) : s, c), n);
         }
+        return;
     }
-    else if (length == ONE) {
+#endif
+    if (length == ONE) {
         vec_store(bits, out, AT(0));
     }
     else if (length == TWO) {
@@ -136,44 +140,69 @@ INLINE struct constants constants_of(enum op op, int bits, const struct dtype *d
 }
 
 INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, char *out, const char *dy,
-                    const char *x, ptrdiff_t n, ptrdiff_t rows, const ptrdiff_t *step,
+                    const char *x, ptrdiff_t n, const struct axis *rows, const struct axis *planes,
                     const struct dtype *dtype)
 {
     const struct constants c = constants_of(op, bits, dtype);
-    const ptrdiff_t x_step = step[X], dy_step = has_dy(op) ? step[DY] : 0;
+    const struct axis row = *rows, plane = *planes; /* copies, as a store could change the axes themselves */
     const ptrdiff_t rows_ahead = AHEAD_OF_ROWS / (n + 64) + 1;
-    for (; rows > 0; rows--) {
-        if (length == LONG) {
-            long_row(op, bits, past_cache, out, dy, x, n, &c);
-        }
-        else {
-            if (rows > 1) { /* gaps between rows hide from the hardware's prefetcher what comes next */
-                prefetch(x + rows_ahead * x_step, n);
-                if (has_dy(op)) {
-                    prefetch(dy + rows_ahead * dy_step, n);
-                }
+    const int is_alone = row.n * plane.n == 1;
+    for (ptrdiff_t p = 0; p < plane.n; p++) {
+        char *to = out;
+        const char *d = dy, *s = x;
+        for (ptrdiff_t r = 0; r < row.n; r++) {
+            if (length == LONG) {
+                long_row(op, bits, past_cache, to, d, s, n, &c);
             }
-            short_row(op, bits, length, out, dy, x, n, &c);
+            else {
+                if (!is_alone) { /* gaps between rows hide from the hardware's prefetcher what comes next */
+                    prefetch(s + rows_ahead * row.step[X], n);
+                    if (has_dy(op)) {
+                        prefetch(d + rows_ahead * row.step[DY], n);
+                    }
+                }
+                short_row(op, bits, length, to, d, s, n, &c);
+            }
+            to += row.step[OUT];
+            d += has_dy(op) ? row.step[DY] : 0;
+            s += row.step[X];
         }
-        out += step[OUT];
-        dy += dy_step;
-        x += x_step;
+        out += plane.step[OUT];
+        dy += has_dy(op) ? plane.step[DY] : 0;
+        x += plane.step[X];
     }
 }
 
 INLINE void any_rows_of(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x,
-                        ptrdiff_t n, ptrdiff_t rows, const ptrdiff_t *step, const struct dtype *dtype)
+                        ptrdiff_t n, const struct axis *rows, const struct axis *planes,
+                        const struct dtype *dtype)
 {
-    switch (length_of(bits, n)) {
-#define CASE(length)                                                                                           \
-    case length: rows_of(op, bits, past_cache, length, out, dy, x, n, rows, step, dtype); break;
-        CASE(PART)
-        CASE(ONE)
-        CASE(TWO)
-        CASE(FOUR)
-        CASE(LONG)
-#undef CASE
+    const ptrdiff_t size = VEC_BYTES(bits);
+#define ROWS_OF(length) rows_of(op, bits, past_cache, length, out, dy, x, n, rows, planes, dtype)
+#ifdef NARROWER
+    if (n < NARROWER_BELOW) {
+        JOIN(kernels_, NARROWER).run[op][width_index(bits / 8)](out, dy, x, n, rows, planes, dtype);
+        return;
     }
+#else
+    if (n < size) {
+        ROWS_OF(PART);
+        return;
+    }
+#endif
+    if (n == size) {
+        ROWS_OF(ONE);
+    }
+    else if (n <= 2 * size) {
+        ROWS_OF(TWO);
+    }
+    else if (n <= 4 * size) {
+        ROWS_OF(FOUR);
+    }
+    else {
+        ROWS_OF(LONG);
+    }
+#undef ROWS_OF
 }
 
 /* Repeats the element at `from` over n bytes. */
@@ -182,7 +211,11 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
     const ptrdiff_t size = VEC_BYTES(bits);
     const vec v = vec_set(bits, load_element(bits, from));
     if (n < size) {
+#ifdef NARROWER
+        JOIN(kernels_, NARROWER).fill[width_index(bits / 8)](to, from, n);
+#else
         vec_store_part(to, v, n);
+#endif
         return;
     }
     for (ptrdiff_t i = 0; i + size <= n; i += size) {
@@ -208,10 +241,11 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
      [BACKWARD_STRICT] = WIDTHS(name##_BACKWARD_STRICT)}
 
 #define KERNEL(name, op, bits, past_cache)                                                                     \
-    static void name##_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,    \
-                                     const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)              \
+    static void name##_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                    \
+                                     const struct axis *rows, const struct axis *planes,                       \
+                                     const struct dtype *dtype)                                                \
     {                                                                                                          \
-        any_rows_of(op, bits, past_cache, out, dy, x, n, rows, step, dtype);                                   \
+        any_rows_of(op, bits, past_cache, out, dy, x, n, rows, planes, dtype);                                 \
     }
 #define RUN(op, bits) KERNEL(run, op, bits, 0)
 EACH_OP_AND_WIDTH(RUN)
@@ -231,9 +265,6 @@ FILL(8)
 FILL(16)
 FILL(32)
 FILL(64)
-
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 
 const struct kernels JOIN(kernels_, TARGET) = {
     .run = TABLE(run), .stream = STREAM_TABLE, .fence = fence, .fill = WIDTHS(fill)};

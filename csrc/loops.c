@@ -56,10 +56,11 @@ INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *step
     }
     if (n > 1 && (is_order_bound(&line, X, width) || is_order_bound(&line, DY, width))) {
         /* Accumulate, reduce, partial overlap: rows of one element. */
-        run(o[OUT].p, o[DY].p, o[X].p, width, n, line.step[0], dtype);
+        const struct axis rows = {n, {o[OUT].step, o[DY].step, o[X].step}};
+        run(o[OUT].p, o[DY].p, o[X].p, width, &rows, &ALONE, dtype);
     }
     else if (n <= 1 || (o[OUT].step == width && o[DY].step == width && o[X].step == width)) {
-        run(o[OUT].p, o[DY].p, o[X].p, n * width, 1, line.step[0], dtype);
+        run(o[OUT].p, o[DY].p, o[X].p, n * width, &ALONE, &ALONE, dtype);
     }
     else {
         walk(op, dtype, &line, 0);

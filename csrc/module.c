@@ -200,7 +200,17 @@ static PyObject *dtype_table(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(no
 
 static PyObject *get_stream_threshold(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-    return PyLong_FromSsize_t(stream_threshold());
+    return PyLong_FromSsize_t(stream_threshold);
+}
+
+static PyObject *set_stream_threshold(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    const Py_ssize_t bytes = PyLong_AsSsize_t(arg);
+    if (bytes == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    stream_threshold = bytes;
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
@@ -208,7 +218,8 @@ static PyMethodDef methods[] = {
     {"set_simd_target", set_simd_target, METH_O, NULL},
     {"simd_table", simd_table, METH_NOARGS, NULL},
     {"dtype_table", dtype_table, METH_NOARGS, NULL},
-    {"stream_threshold", get_stream_threshold, METH_NOARGS, NULL},
+    {"get_stream_threshold", get_stream_threshold, METH_NOARGS, NULL},
+    {"set_stream_threshold", set_stream_threshold, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -62,10 +62,17 @@ struct dtype {
 /* Operands are always in this order. Unary operations leave DY alone. */
 enum { OUT, DY, X, N_OPERANDS };
 
-/* A kernel works on `rows` rows of n contiguous bytes each; row r of an operand starts at p + r * step. The
- * rows are done one after the other, each read before it is written: an output may be an operand itself. */
-typedef void kernel(char *out, const char *dy, const char *x, ptrdiff_t n, ptrdiff_t rows,
-                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype);
+/* n of something, a step of each operand apart, in bytes. */
+struct axis {
+    ptrdiff_t n, step[N_OPERANDS];
+};
+
+static const struct axis ALONE = {1, {0}};
+
+/* A kernel works on planes of rows of n contiguous bytes. The rows are done one after the other, each read
+ * before it is written: an output may be an operand itself. */
+typedef void kernel(char *out, const char *dy, const char *x, ptrdiff_t n, const struct axis *rows,
+                    const struct axis *planes, const struct dtype *dtype);
 
 enum { N_WIDTHS = 4 }; /* 1, 2, 4 and 8 bytes */
 
@@ -121,12 +128,12 @@ struct target {
 
 /* dispatch.c */
 extern const struct target *active_target;
-void dispatch_init(void); /* asks the CPU, and makes the widest target the active one */
+extern ptrdiff_t stream_threshold; /* bytes of output from which streaming pays */
+void dispatch_init(void);          /* asks the CPU, and makes the widest target the active one */
 int target_count(void);
 const struct target *target_at(int index);
 int target_is_usable(const struct target *target);
 int target_choose(const char *name); /* -1 where there is no such usable target */
-ptrdiff_t stream_threshold(void);    /* bytes of output from which streaming pays */
 
 /* walk.c: one operation over operands of any layout. Axes are in any order, strides in bytes. */
 enum { MAX_DIMS = 64 };

@@ -5,8 +5,10 @@
 #include <immintrin.h>
 REGION_BEGIN("avx2")
 
-#include "vec128_x86.h"
+#include "vec_x86.h"
 typedef __m256i vec;
+#define NARROWER sse42
+#define NARROWER_BELOW 32
 #define VEC_BYTES(bits) 32
 
 INLINE vec vec_load(int bits, const char *p)
@@ -55,29 +57,8 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
     }
 }
 
-/* Two overlapping halves again, of 16 bytes. */
-INLINE vec vec_load_part(const char *p, ptrdiff_t n)
-{
-    if (n >= 16) {
-        return _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p)), load128(p + n - 16), 1);
-    }
-    return _mm256_castsi128_si256(load128_part(p, n));
-}
-
-INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
-{
-    if (n >= 16) {
-        store128(p, _mm256_castsi256_si128(v));
-        store128(p + n - 16, _mm256_extracti128_si256(v, 1));
-    }
-    else {
-        store128_part(p, _mm256_castsi256_si128(v), n);
-    }
-}
-
 /* For transpose.h. */
 #define HAVE_ZIP
-#define NARROWER sse42
 INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
 {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p)), load128(p + step), 1);

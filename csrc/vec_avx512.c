@@ -10,8 +10,10 @@ REGION_BEGIN(
 REGION_BEGIN("avx512f,avx512bw,avx512vl")
 #endif
 
-#include "vec128_x86.h"
+#include "vec_x86.h"
 typedef __m512i vec;
+#define NARROWER avx2
+#define NARROWER_BELOW 192
 #define VEC_BYTES(bits) 64
 
 INLINE vec vec_load(int bits, const char *p)
@@ -57,37 +59,8 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
     }
 }
 
-/* Two overlapping halves again: a masked store would stall the loads of the next short row beside it. */
-INLINE vec vec_load_part(const char *p, ptrdiff_t n)
-{
-    if (n >= 32) {
-        vec first = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)p));
-        return _mm512_inserti64x4(first, _mm256_loadu_si256((const __m256i *)(p + n - 32)), 1);
-    }
-    if (n >= 16) {
-        return _mm512_inserti32x4(_mm512_castsi128_si512(load128(p)), load128(p + n - 16), 1);
-    }
-    return _mm512_castsi128_si512(load128_part(p, n));
-}
-
-INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
-{
-    if (n >= 32) {
-        _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(v));
-        _mm256_storeu_si256((__m256i *)(p + n - 32), _mm512_extracti64x4_epi64(v, 1));
-    }
-    else if (n >= 16) {
-        store128(p, _mm512_castsi512_si128(v));
-        store128(p + n - 16, _mm512_extracti32x4_epi32(v, 1));
-    }
-    else {
-        store128_part(p, _mm512_castsi512_si128(v), n);
-    }
-}
-
 /* For transpose.h. */
 #define HAVE_ZIP
-#define NARROWER avx2
 INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
 {
     vec v = _mm512_castsi128_si512(load128(p));

@@ -7,8 +7,8 @@
 #include <immintrin.h>
 REGION_BEGIN("sse4.2")
 
-#include "vec128_x86.h"
-typedef vec128 vec;
+#include "vec_x86.h"
+typedef __m128i vec;
 #define VEC_BYTES(bits) 16
 
 INLINE vec vec_load(int bits, const char *p)
@@ -21,7 +21,7 @@ INLINE vec vec_load(int bits, const char *p)
 INLINE void vec_store(int bits, char *p, vec v)
 {
     (void)bits;
-    store128(p, v);
+    _mm_storeu_si128((__m128i *)p, v);
 }
 
 INLINE void vec_stream(char *p, vec v) { _mm_stream_si128((__m128i *)p, v); }
@@ -57,8 +57,51 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
     }
 }
 
-INLINE vec vec_load_part(const char *p, ptrdiff_t n) { return load128_part(p, n); }
-INLINE void vec_store_part(char *p, vec v, ptrdiff_t n) { store128_part(p, v, n); }
+/* A part of n < 16 bytes is held as two overlapping halves of 8, 4 or 2 bytes, loaded from its two ends and
+ * stored to them again: no byte outside it is touched, and kernels do not care where in a vector an element
+ * lies. */
+INLINE vec vec_load_part(const char *p, ptrdiff_t n)
+{
+    if (n >= 8) {
+        vec first = _mm_loadl_epi64((const __m128i *)p);
+        return _mm_unpacklo_epi64(first, _mm_loadl_epi64((const __m128i *)(p + n - 8)));
+    }
+    if (n >= 4) {
+        int32_t ends[2];
+        memcpy(&ends[0], p, 4);
+        memcpy(&ends[1], p + n - 4, 4);
+        return _mm_insert_epi32(_mm_cvtsi32_si128(ends[0]), ends[1], 1);
+    }
+    if (n >= 2) {
+        uint16_t ends[2];
+        memcpy(&ends[0], p, 2);
+        memcpy(&ends[1], p + n - 2, 2);
+        return _mm_insert_epi16(_mm_cvtsi32_si128(ends[0]), ends[1], 1);
+    }
+    return _mm_cvtsi32_si128(*(const unsigned char *)p);
+}
+
+INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
+{
+    int32_t low = _mm_cvtsi128_si32(v);
+    if (n >= 8) {
+        _mm_storel_epi64((__m128i *)p, v);
+        _mm_storel_epi64((__m128i *)(p + n - 8), _mm_unpackhi_epi64(v, v));
+    }
+    else if (n >= 4) {
+        int32_t high = _mm_extract_epi32(v, 1);
+        memcpy(p, &low, 4);
+        memcpy(p + n - 4, &high, 4);
+    }
+    else if (n >= 2) {
+        uint16_t first = (uint16_t)low, last = (uint16_t)((uint32_t)low >> 16);
+        memcpy(p, &first, 2);
+        memcpy(p + n - 2, &last, 2);
+    }
+    else {
+        *p = (char)low;
+    }
+}
 
 /* For transpose.h. */
 #define HAVE_ZIP
@@ -115,23 +158,23 @@ INLINE vec reverse(int bits, vec v)
 
 INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
 {
-    vec low = load128_part(p, bits / 8), high = low;
+    vec low = vec_load_part(p, bits / 8), high = low;
 #define AT(k) (int)load_element(bits, p + (k) * step)
     switch (bits) {
-        case 8: high = load128_part(p + 8 * step, 1);
+        case 8: high = vec_load_part(p + 8 * step, 1);
 #define PAIR(k) low = _mm_insert_epi8(low, AT(k), k), high = _mm_insert_epi8(high, AT(8 + (k)), k)
             PAIR(1), PAIR(2), PAIR(3), PAIR(4), PAIR(5), PAIR(6), PAIR(7);
 #undef PAIR
             return _mm_unpacklo_epi64(low, high);
-        case 16: high = load128_part(p + 4 * step, 2);
+        case 16: high = vec_load_part(p + 4 * step, 2);
 #define PAIR(k) low = _mm_insert_epi16(low, AT(k), k), high = _mm_insert_epi16(high, AT(4 + (k)), k)
             PAIR(1), PAIR(2), PAIR(3);
 #undef PAIR
             return _mm_unpacklo_epi64(low, high);
         case 32:
-            high = load128_part(p + 2 * step, 4);
+            high = vec_load_part(p + 2 * step, 4);
             return _mm_unpacklo_epi64(_mm_insert_epi32(low, AT(1), 1), _mm_insert_epi32(high, AT(3), 1));
-        default: return _mm_unpacklo_epi64(low, load128_part(p + step, 8));
+        default: return _mm_unpacklo_epi64(low, vec_load_part(p + step, 8));
     }
 #undef AT
 }

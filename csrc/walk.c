@@ -10,19 +10,24 @@
 
 enum { BLOCK_BYTES = 8192, LINE_BYTES = 64 };
 
-struct axis {
-    ptrdiff_t n, step[N_OPERANDS];
+struct blocks {
+#ifdef _MSC_VER
+    __declspec(align(64)) char of[N_OPERANDS][BLOCK_BYTES];
+#else
+    char of[N_OPERANDS][BLOCK_BYTES] __attribute__((aligned(64)));
+#endif
 };
 
 struct plan {
     const struct dtype *dtype;
     const struct target *target;
     enum op op;
-    int width_index, is_strided, in_block, stream;
-    struct axis i, j, outer[MAX_DIMS];
+    kernel *run;
+    int width_index, is_strided, is_direct, in_block, stream, is_packed, asks_ahead;
+    struct axis i, j, planes, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
-    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, AS_ONE, UNUSED } way[N_OPERANDS];
+    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, AS_ONE, PACKED, UNUSED } way[N_OPERANDS];
 };
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -121,10 +126,22 @@ static int second_axis(const struct axis *axes, int count, ptrdiff_t width)
     return count - 2;
 }
 
+/* Whether operand k has no gaps, in the output's order. */
+static int is_flat(const struct axis *axes, int count, int k, ptrdiff_t width)
+{
+    for (int a = count - 1; a >= 0; width *= axes[a--].n) {
+        if (axes[a].step[k] != width) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, const struct axis *axes,
                       int count, int stream)
 {
     const ptrdiff_t width = dtype->width, block = BLOCK_BYTES / width;
+    ptrdiff_t bytes = width;
     const struct axis alone = {1, {width, width, width}};
     int second = count > 1 ? second_axis(axes, count, width) : -1, is_transposed = 0;
     plan->op = op;
@@ -153,12 +170,29 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
         plan->way[DY] = AS_ONE;
         plan->op = op == BACKWARD ? GRAD : GRAD_STRICT;
     }
+    plan->is_direct = 1;
     for (int k = 0; k < N_OPERANDS; k++) {
         plan->in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
+        plan->is_direct &= plan->way[k] == DIRECT || plan->way[k] == UNUSED;
     }
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
     plan->stream = stream && !plan->is_strided && plan->i.n * width >= BLOCK_BYTES / 2 &&
                    !(is_transposed && plan->j.step[OUT] % LINE_BYTES);
+    plan->is_packed = stream && plan->is_direct && !plan->stream && is_flat(axes, count, OUT, width);
+    plan->is_direct &= !plan->stream && !plan->is_packed;
+    for (int k = DY; plan->is_packed && k < N_OPERANDS; k++) {
+        if (plan->way[k] == DIRECT && !is_flat(axes, count, k, width)) {
+            plan->way[k] = PACKED;
+        }
+    }
+    plan->stream |= plan->is_packed;
+    for (int a = 0; a < count; a++) {
+        bytes *= axes[a].n;
+    }
+    plan->asks_ahead = is_transposed && bytes >= stream_threshold;
+    plan->planes = plan->is_direct && plan->n_outer > 0 ? plan->outer[--plan->n_outer] : ALONE;
+    plan->run = (plan->stream ? plan->target->kernels->stream
+                              : plan->target->kernels->run)[plan->op][plan->width_index];
     plan->tile_i = plan->i.n;
     plan->tile_j = plan->j.n;
     if (plan->in_block) {
@@ -184,77 +218,134 @@ static void bring(const struct plan *plan, int k, char *block, const char *from,
     }
 }
 
-/* The operation on a tile; p and the steps along i and j are those of the operands or of their blocks. */
-static void run_tile(const struct plan *plan, char *p[N_OPERANDS], ptrdiff_t ni, ptrdiff_t nj,
-                     const ptrdiff_t step_i[N_OPERANDS], const ptrdiff_t step_j[N_OPERANDS])
+/* Asks for what follows the tile at p along i. (Inline, as GCC takes a function that only prefetches for one
+ * without an effect, and drops its call.) */
+INLINE void ask_ahead(const struct plan *plan, char *const p[N_OPERANDS], ptrdiff_t ni, ptrdiff_t nj)
 {
-    const ptrdiff_t bytes = ni * plan->dtype->width;
-    if (plan->is_strided) {
-        for (ptrdiff_t r = 0; r < nj; r++) {
-            plan->target->strided->of[plan->op][plan->width_index](p[OUT], p[DY], p[X], ni, step_i,
-                                                                   plan->dtype);
-            for (int k = 0; k < N_OPERANDS; k++) {
-                p[k] += step_j[k];
+    for (int k = DY; k < N_OPERANDS; k++) {
+        const int is_transposed = plan->way[k] == TRANSPOSED;
+        const ptrdiff_t rows = plan->way[k] != DIRECT && !is_transposed ? 0 : is_transposed ? ni : nj;
+        const ptrdiff_t bytes = (is_transposed ? nj : ni) * plan->dtype->width;
+        const char *row = p[k] + ni * plan->i.step[k];
+        for (ptrdiff_t r = 0; r < rows; r++, row += (is_transposed ? plan->i : plan->j).step[k]) {
+            for (ptrdiff_t b = 0; b < bytes; b += LINE_BYTES) {
+                PREFETCH(row + b);
             }
         }
-        return;
-    }
-    kernel *run = (plan->stream ? plan->target->kernels->stream
-                                : plan->target->kernels->run)[plan->op][plan->width_index];
-    if (plan->way[DY] == AS_ONE) { /* for a row of one dy, backward is grad with dy's bits for those of one */
-        struct dtype dtype = *plan->dtype;
-        for (ptrdiff_t r = 0; r < nj; r++) {
-            dtype.one = load_element(8 * dtype.width, p[DY] + r * step_j[DY]);
-            run(p[OUT] + r * step_j[OUT], NULL, p[X] + r * step_j[X], bytes, 1, step_j, &dtype);
-        }
-        return;
-    }
-    if (step_j[OUT] == bytes && step_j[X] == bytes && (plan->way[DY] == UNUSED || step_j[DY] == bytes)) {
-        run(p[OUT], p[DY], p[X], nj * bytes, 1, step_j, plan->dtype);
-    }
-    else {
-        run(p[OUT], p[DY], p[X], bytes, nj, step_j, plan->dtype);
     }
 }
 
-/* One (i, j) plane. */
+/* The operation on a tile; p and the axes are those of the operands or of their blocks. */
+static void run_tile(const struct plan *plan, char *p[N_OPERANDS], const struct axis *i, const struct axis *j)
+{
+    const ptrdiff_t bytes = i->n * plan->dtype->width;
+    if (plan->is_strided) {
+        for (ptrdiff_t r = 0; r < j->n; r++) {
+            plan->target->strided->of[plan->op][plan->width_index](p[OUT], p[DY], p[X], i->n, i->step,
+                                                                   plan->dtype);
+            for (int k = 0; k < N_OPERANDS; k++) {
+                p[k] += j->step[k];
+            }
+        }
+    }
+    else if (plan->way[DY] ==
+             AS_ONE) { /* for a row of one dy, backward is grad with dy's bits for those of one */
+        struct dtype dtype = *plan->dtype;
+        for (ptrdiff_t r = 0; r < j->n; r++) {
+            dtype.one = load_element(8 * dtype.width, p[DY] + r * j->step[DY]);
+            plan->run(p[OUT] + r * j->step[OUT], NULL, p[X] + r * j->step[X], bytes, &ALONE, &ALONE, &dtype);
+        }
+    }
+    else if (j->step[OUT] == bytes && j->step[X] == bytes &&
+             (plan->way[DY] == UNUSED || j->step[DY] == bytes)) {
+        plan->run(p[OUT], p[DY], p[X], j->n * bytes, &ALONE, &ALONE, plan->dtype);
+    }
+    else {
+        plan->run(p[OUT], p[DY], p[X], bytes, j, &ALONE, plan->dtype);
+    }
+}
+
+/* One (i, j) plane, tile by tile. */
 static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
 {
-#ifdef _MSC_VER
-    __declspec(align(64)) char block[N_OPERANDS][BLOCK_BYTES];
-#else
-    char block[N_OPERANDS][BLOCK_BYTES] __attribute__((aligned(64)));
-#endif
+    struct blocks block;
     const ptrdiff_t width = plan->dtype->width;
-    if (!plan->in_block && !plan->stream) { /* one tile: worth the shortcut for planes of few and short rows */
-        char *p[N_OPERANDS] = {data[OUT], data[DY], data[X]};
-        run_tile(plan, p, plan->i.n, plan->j.n, plan->i.step, plan->j.step);
-        return;
-    }
-    for (ptrdiff_t j0 = 0, nj; j0 < plan->j.n; j0 += nj) {
-        nj = smaller(plan->tile_j, plan->j.n - j0);
-        for (ptrdiff_t i0 = 0, ni; i0 < plan->i.n; i0 += ni) {
+    struct axis i = plan->i, j = plan->j;
+    for (ptrdiff_t j0 = 0; j0 < plan->j.n; j0 += j.n) {
+        j.n = smaller(plan->tile_j, plan->j.n - j0);
+        for (ptrdiff_t i0 = 0; i0 < plan->i.n; i0 += i.n) {
             char *p[N_OPERANDS];
-            ptrdiff_t step_i[N_OPERANDS], step_j[N_OPERANDS];
             for (int k = 0; k < N_OPERANDS; k++) {
                 p[k] = data[k] + j0 * plan->j.step[k] + i0 * plan->i.step[k];
             }
-            ni = smaller(plan->tile_i, plan->i.n - i0);
-            if (plan->stream && ni > 64 &&
+            i.n = smaller(plan->tile_i, plan->i.n - i0);
+            if (plan->stream && i.n > 64 &&
                 (uintptr_t)p[OUT] % 64) { /* whole cache lines from the second tile on */
-                ni = smaller(ni, (ptrdiff_t)(64 - (uintptr_t)p[OUT] % 64) / width);
+                i.n = smaller(i.n, (ptrdiff_t)(64 - (uintptr_t)p[OUT] % 64) / width);
+            }
+            if (plan->asks_ahead) {
+                ask_ahead(plan, p, i.n, j.n);
             }
             for (int k = 0; k < N_OPERANDS; k++) {
-                step_i[k] = plan->i.step[k];
-                step_j[k] = plan->j.step[k];
                 if (plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED) {
-                    bring(plan, k, block[k], p[k], ni, nj);
-                    p[k] = block[k];
-                    step_i[k] = width;
-                    step_j[k] = ni * width;
+                    bring(plan, k, block.of[k], p[k], i.n, j.n);
+                    p[k] = block.of[k];
+                    i.step[k] = width;
+                    j.step[k] = i.n * width;
                 }
             }
-            run_tile(plan, p, ni, nj, step_i, step_j);
+            run_tile(plan, p, &i, &j);
+        }
+    }
+}
+
+/* Rows too short to be streamed one by one, of an output without gaps: operands that have gaps are packed into
+ * blocks, and what is in them is streamed up to the end of a cache line. */
+struct pack {
+    char *next[N_OPERANDS]; /* to be done, of those without gaps */
+    ptrdiff_t filled;
+    struct blocks block;
+};
+
+static void stream_packed(const struct plan *plan, struct pack *pack, ptrdiff_t n)
+{
+    char *p[N_OPERANDS];
+    for (int k = 0; k < N_OPERANDS; k++) {
+        p[k] = plan->way[k] == PACKED ? pack->block.of[k] : pack->next[k];
+    }
+    plan->run(p[OUT], p[DY], p[X], n, &ALONE, &ALONE, plan->dtype);
+    pack->filled -= n;
+    for (int k = 0; k < N_OPERANDS; k++) {
+        if (plan->way[k] == PACKED) {
+            memcpy(pack->block.of[k], pack->block.of[k] + n, (size_t)pack->filled);
+        }
+        else {
+            pack->next[k] += n;
+        }
+    }
+}
+
+static void pack_plane(const struct plan *plan, char *const data[N_OPERANDS], struct pack *pack)
+{
+    const ptrdiff_t bytes = plan->i.n * plan->dtype->width;
+    struct dtype copied = *plan->dtype; /* whose relu keeps everything */
+    copied.relu = (struct rule){0, INT64_MIN >> (64 - 8 * copied.width)};
+    struct axis rows;
+    rows.step[OUT] = bytes;
+    for (ptrdiff_t j0 = 0; j0 < plan->j.n; j0 += rows.n) {
+        rows.n = smaller((BLOCK_BYTES / 2 - pack->filled) / bytes + 1, plan->j.n - j0);
+        for (int k = DY; k < N_OPERANDS; k++) {
+            if (plan->way[k] == PACKED) {
+                rows.step[X] = plan->j.step[k];
+                plan->target->kernels->run[RELU][plan->width_index](pack->block.of[k] + pack->filled, NULL,
+                                                                    data[k] + j0 * plan->j.step[k], bytes,
+                                                                    &rows, &ALONE, &copied);
+            }
+        }
+        pack->filled += rows.n * bytes;
+        if (pack->filled >= BLOCK_BYTES / 2) {
+            stream_packed(plan, pack,
+                          pack->filled - (ptrdiff_t)((uintptr_t)(pack->next[OUT] + pack->filled) % LINE_BYTES));
         }
     }
 }
@@ -270,8 +361,19 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
         return;
     }
     make_plan(&plan, op, dtype, axes, count, stream);
+    struct pack pack;
+    memcpy(pack.next, data, sizeof data);
+    pack.filled = 0;
     do {
-        run_plane(&plan, data);
+        if (plan.is_direct) {
+            plan.run(data[OUT], data[DY], data[X], plan.i.n * dtype->width, &plan.j, &plan.planes, dtype);
+        }
+        else if (plan.is_packed) {
+            pack_plane(&plan, data, &pack);
+        }
+        else {
+            run_plane(&plan, data);
+        }
         for (a = plan.n_outer - 1; a >= 0; a--) {
             const struct axis *axis = &plan.outer[a];
             ptrdiff_t by = ++at[a] < axis->n ? 1 : 1 - axis->n;
@@ -284,6 +386,9 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
             at[a] = 0;
         }
     } while (a >= 0);
+    if (plan.is_packed) {
+        stream_packed(&plan, &pack, pack.filled);
+    }
     if (plan.stream) {
         plan.target->kernels->fence();
     }

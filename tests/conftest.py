@@ -1,4 +1,4 @@
-"""The fixture that runs a test once on every SIMD target."""
+"""The fixtures that run a test once on every SIMD target, and with outputs written past the cache."""
 
 from collections.abc import Iterator
 
@@ -23,3 +23,12 @@ def target(request: pytest.FixtureRequest) -> Iterator[str]:
     assert relu_ext.simd_target == request.param
     yield request.param
     _core.set_simd_target(before)
+
+
+@pytest.fixture
+def streaming() -> Iterator[None]:
+    """Have outputs of any size written past the cache."""
+    before = _core.get_stream_threshold()
+    _core.set_stream_threshold(1)
+    yield
+    _core.set_stream_threshold(before)

@@ -58,7 +58,7 @@ def test_what_cannot_run_is_an_import_error_that_says_what_can(name):
 
 
 def test_streaming_begins_at_a_size_that_no_cache_is_far_from():
-    assert 4 << 20 <= _core.stream_threshold() <= 32 << 20
+    assert 4 << 20 <= _core.get_stream_threshold() <= 32 << 20
 
 
 def test_the_private_switch():

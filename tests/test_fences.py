@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 from reference import OPS, WIDTHS, assert_same, operands
 
 pytestmark = pytest.mark.skipif(not hasattr(mmap, "PROT_READ"), reason="needs mprotect")
@@ -79,6 +80,22 @@ def test_crossed_layouts_beside_fences(op, dtype, target, fenced):
         args[-1] = fenced[1].copy(args[-1], True, 1)
         args = [args[0].reshape(rows, columns), args[-1].reshape(columns, rows).T][-op.ufunc.nin :]
         assert_same(op.ufunc(*args), op.contract(*args))
+
+
+@pytest.mark.parametrize("dtype", WIDTHS, ids=str)
+@pytest.mark.parametrize("op", OPS, ids=repr)
+def test_streamed_rows_beside_fences(op, dtype, target, streaming, fenced):
+    """Rows with gaps between them, which are packed before they are written."""
+    for columns in (1, 5, 16, 43):
+        rows, gap = 2 * PAGE // dtype.itemsize // (columns + 3), 3
+        shape, steps = (rows, columns), ((columns + gap) * dtype.itemsize, dtype.itemsize)
+        args = operands(op, rows * (columns + gap) - gap, dtype)
+        args = [as_strided(f.copy(a, True, 1), shape, steps) for f, a in zip(fenced[1:], args, strict=False)]
+        expected = op.contract(*args)
+        out = fenced[0].copy(expected.ravel(), True, 1).reshape(shape)
+        out[...] = 1
+        op.ufunc(*args, out=out)
+        assert_same(out, expected, f"rows of {columns}")
 
 
 def test_the_fences_hold():

@@ -242,11 +242,20 @@ def test_windows_that_overlap_themselves(op, target):
 
 @pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhfd"], ids=str)
 @pytest.mark.parametrize("op", OPS, ids=repr)
+def test_every_layout_streamed(op, dtype, target, streaming):
+    for names in product(INPUTS, repeat=op.ufunc.nin):
+        args = [in_layout(name, block(dtype, k)) for k, name in enumerate(names)]
+        for out in ("C", "NHWC", "cut", "unaligned"):
+            check(op, args, in_layout(out, np.zeros(SHAPE, dtype)), f"{', '.join(names)} into {out}:")
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhfd"], ids=str)
+@pytest.mark.parametrize("op", OPS, ids=repr)
 def test_streamed_outputs(op, dtype, target):
     """Large enough to be written past the cache, to a start that is no cache line's; read-only operands stay."""
     from relu_ext import _core
 
-    n = _core.stream_threshold() // dtype.itemsize + 1003
+    n = _core.get_stream_threshold() // dtype.itemsize + 1003
     args = [np.resize(v, n) for v in operands(op, 5003, dtype)]
     expected = op.contract(*args)
     room = np.full(n + 40, 1, dtype)

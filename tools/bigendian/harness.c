@@ -1,7 +1,7 @@
-/* Checks the C below NumPy (kernels.h, strided.h, transpose.h, walk.c) on every SIMD target that the machine can run, against
- * the contract written anew over numbers, where the kernels know bits only. Needs neither Python nor NumPy, so
- * it runs on machines for which there is no NumPy; ../bigendian.py builds it. It says what it checked, or shows
- * the first mismatch and exits with 1.
+/* Checks the C below NumPy (kernels.h, strided.h, transpose.h, walk.c) on every SIMD target that the machine
+ * can run, against the contract written anew over numbers, where the kernels know bits only. Needs neither
+ * Python nor NumPy, so it runs on machines for which there is no NumPy; ../bigendian.py builds it. It says what
+ * it checked, or shows the first mismatch and exits with 1.
  *
  * Every operand lies in one array, of which there are three: as filled, as the function under test leaves it,
  * and as it has to be. They are compared whole, so a byte written beside the output is seen as well. */
@@ -217,7 +217,16 @@ static void check_call(enum op op, enum way way, const struct rows *c, ptrdiff_t
     }
     else {
         kernel *run = way == RUN ? target->kernels->run[op][w] : target->kernels->stream[op][w];
-        run(out, dy, x, c->n * width, c->rows, c->step, dtype);
+        struct axis rows = {c->rows, {0}}, planes = ALONE; /* half of the rows each where there are as many */
+        memcpy(rows.step, c->step, sizeof rows.step);
+        if (c->rows % 2 == 0) {
+            rows.n = c->rows / 2;
+            planes.n = 2;
+            for (int k = 0; k < N_OPERANDS; k++) {
+                planes.step[k] = rows.n * rows.step[k];
+            }
+        }
+        run(out, dy, x, c->n * width, &rows, &planes, dtype);
         target->kernels->fence();
     }
     for (ptrdiff_t r = 0; r < c->rows; r++) {
@@ -385,7 +394,8 @@ static void check_transpose(int width)
                 from_step = -from_step;
             }
             start(2 * HALF);
-            target->transpositions->of[width_index(width)](got + 16, to_step, got + from, from_step, rows, cols);
+            target->transpositions->of[width_index(width)](got + 16, to_step, got + from, from_step, rows,
+                                                           cols);
             for (ptrdiff_t r = 0; r < rows; r++) {
                 for (ptrdiff_t c = 0; c < cols; c++) {
                     memcpy(want + 16 + r * to_step + c * width, want + from + c * from_step + r * width,
