@@ -113,7 +113,7 @@ INLINE PyObject *call_contiguous(enum op op, const struct dtype *dtype, PyArrayO
     }
     const struct kernels *kernels = active_target->kernels;
     const int w = width_index(dtype->width);
-    char *p[N_OPERANDS] = {PyArray_DATA(out), PyArray_DATA(dy), PyArray_DATA(x)};
+    char *p[N_OPERANDS] = {PyArray_DATA(out), has_dy(op) ? PyArray_DATA(dy) : NULL, PyArray_DATA(x)};
     if (bytes <= FEW_ELEMENTS * dtype->width) {
         kernels->run[op][w](p[OUT], p[DY], p[X], bytes, &ALONE, &ALONE, dtype);
         return (PyObject *)out;

@@ -143,7 +143,8 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
                     const char *x, ptrdiff_t n, const struct axis *rows, const struct axis *planes,
                     const struct dtype *dtype)
 {
-    const struct constants c = constants_of(op, bits, dtype);
+    struct constants c = constants_of(op, bits, dtype);
+    const int is_row_of_one = (op == GRAD || op == GRAD_STRICT) && dy != NULL;
     const struct axis row = *rows, plane = *planes; /* copies, as a store could change the axes themselves */
     const ptrdiff_t rows_ahead = AHEAD_OF_ROWS / (n + 64) + 1;
     const int is_alone = row.n * plane.n == 1;
@@ -151,6 +152,9 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
         char *to = out;
         const char *d = dy, *s = x;
         for (ptrdiff_t r = 0; r < row.n; r++) {
+            if (is_row_of_one) {
+                c.one = vec_set(bits, load_element(bits, d));
+            }
             if (length == LONG) {
                 long_row(op, bits, past_cache, to, d, s, n, &c);
             }
@@ -164,12 +168,16 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
                 short_row(op, bits, length, to, d, s, n, &c);
             }
             to += row.step[OUT];
-            d += has_dy(op) ? row.step[DY] : 0;
             s += row.step[X];
+            if (has_dy(op) || is_row_of_one) {
+                d += row.step[DY];
+            }
         }
         out += plane.step[OUT];
-        dy += has_dy(op) ? plane.step[DY] : 0;
         x += plane.step[X];
+        if (has_dy(op) || is_row_of_one) {
+            dy += plane.step[DY];
+        }
     }
 }
 

@@ -46,6 +46,7 @@ INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *step
     struct strided o[N_OPERANDS];
     const npy_intp width = dtype->width;
     take_operands(op, args, steps, o);
+    char *dy = has_dy(op) ? o[DY].p : NULL;
     kernel *run = active_target->kernels->run[op][width_index(dtype->width)];
     struct view line;
     line.nd = 1;
@@ -57,10 +58,10 @@ INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *step
     if (n > 1 && (is_order_bound(&line, X, width) || is_order_bound(&line, DY, width))) {
         /* Accumulate, reduce, partial overlap: rows of one element. */
         const struct axis rows = {n, {o[OUT].step, o[DY].step, o[X].step}};
-        run(o[OUT].p, o[DY].p, o[X].p, width, &rows, &ALONE, dtype);
+        run(o[OUT].p, dy, o[X].p, width, &rows, &ALONE, dtype);
     }
     else if (n <= 1 || (o[OUT].step == width && o[DY].step == width && o[X].step == width)) {
-        run(o[OUT].p, o[DY].p, o[X].p, n * width, &ALONE, &ALONE, dtype);
+        run(o[OUT].p, dy, o[X].p, n * width, &ALONE, &ALONE, dtype);
     }
     else {
         walk(op, dtype, &line, 0);

@@ -70,7 +70,8 @@ struct axis {
 static const struct axis ALONE = {1, {0}};
 
 /* A kernel works on planes of rows of n contiguous bytes. The rows are done one after the other, each read
- * before it is written: an output may be an operand itself. */
+ * before it is written: an output may be an operand itself. Without a dy it is NULL; a gradient that is given
+ * one takes the first element of each of its rows for 1, which is backward where dy repeats along the rows. */
 typedef void kernel(char *out, const char *dy, const char *x, ptrdiff_t n, const struct axis *rows,
                     const struct axis *planes, const struct dtype *dtype);
 

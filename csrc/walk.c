@@ -166,19 +166,20 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
         plan->is_strided |= plan->way[k] == STRIDED;
         is_transposed |= plan->way[k] == TRANSPOSED;
     }
-    if (plan->way[DY] == REPEATED && !plan->is_strided) {
+    if (plan->way[DY] == REPEATED && !plan->is_strided) { /* one dy a row: what grad takes for 1 */
         plan->way[DY] = AS_ONE;
         plan->op = op == BACKWARD ? GRAD : GRAD_STRICT;
     }
     plan->is_direct = 1;
     for (int k = 0; k < N_OPERANDS; k++) {
         plan->in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
-        plan->is_direct &= plan->way[k] == DIRECT || plan->way[k] == UNUSED;
+        plan->is_direct &= plan->way[k] == DIRECT || plan->way[k] == AS_ONE || plan->way[k] == UNUSED;
     }
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
     plan->stream = stream && !plan->is_strided && plan->i.n * width >= BLOCK_BYTES / 2 &&
                    !(is_transposed && plan->j.step[OUT] % LINE_BYTES);
-    plan->is_packed = stream && plan->is_direct && !plan->stream && is_flat(axes, count, OUT, width);
+    plan->is_packed = stream && plan->is_direct && !plan->stream && plan->way[DY] != AS_ONE &&
+                      is_flat(axes, count, OUT, width);
     plan->is_direct &= !plan->stream && !plan->is_packed;
     for (int k = DY; plan->is_packed && k < N_OPERANDS; k++) {
         if (plan->way[k] == DIRECT && !is_flat(axes, count, k, width)) {
@@ -235,6 +236,12 @@ INLINE void ask_ahead(const struct plan *plan, char *const p[N_OPERANDS], ptrdif
     }
 }
 
+static void run(const struct plan *plan, char *const p[N_OPERANDS], ptrdiff_t n, const struct axis *rows,
+                const struct axis *planes)
+{
+    plan->run(p[OUT], plan->way[DY] == UNUSED ? NULL : p[DY], p[X], n, rows, planes, plan->dtype);
+}
+
 /* The operation on a tile; p and the axes are those of the operands or of their blocks. */
 static void run_tile(const struct plan *plan, char *p[N_OPERANDS], const struct axis *i, const struct axis *j)
 {
@@ -248,20 +255,12 @@ static void run_tile(const struct plan *plan, char *p[N_OPERANDS], const struct 
             }
         }
     }
-    else if (plan->way[DY] ==
-             AS_ONE) { /* for a row of one dy, backward is grad with dy's bits for those of one */
-        struct dtype dtype = *plan->dtype;
-        for (ptrdiff_t r = 0; r < j->n; r++) {
-            dtype.one = load_element(8 * dtype.width, p[DY] + r * j->step[DY]);
-            plan->run(p[OUT] + r * j->step[OUT], NULL, p[X] + r * j->step[X], bytes, &ALONE, &ALONE, &dtype);
-        }
-    }
     else if (j->step[OUT] == bytes && j->step[X] == bytes &&
-             (plan->way[DY] == UNUSED || j->step[DY] == bytes)) {
-        plan->run(p[OUT], p[DY], p[X], j->n * bytes, &ALONE, &ALONE, plan->dtype);
+             (plan->way[DY] == UNUSED || (j->step[DY] == bytes && plan->way[DY] != AS_ONE))) {
+        run(plan, p, j->n * bytes, &ALONE, &ALONE);
     }
     else {
-        plan->run(p[OUT], p[DY], p[X], bytes, j, &ALONE, plan->dtype);
+        run(plan, p, bytes, j, &ALONE);
     }
 }
 
@@ -313,7 +312,7 @@ static void stream_packed(const struct plan *plan, struct pack *pack, ptrdiff_t 
     for (int k = 0; k < N_OPERANDS; k++) {
         p[k] = plan->way[k] == PACKED ? pack->block.of[k] : pack->next[k];
     }
-    plan->run(p[OUT], p[DY], p[X], n, &ALONE, &ALONE, plan->dtype);
+    run(plan, p, n, &ALONE, &ALONE);
     pack->filled -= n;
     for (int k = 0; k < N_OPERANDS; k++) {
         if (plan->way[k] == PACKED) {
@@ -366,7 +365,7 @@ void walk(enum op op, const struct dtype *dtype, const struct view *view, int st
     pack.filled = 0;
     do {
         if (plan.is_direct) {
-            plan.run(data[OUT], data[DY], data[X], plan.i.n * dtype->width, &plan.j, &plan.planes, dtype);
+            run(&plan, data, plan.i.n * dtype->width, &plan.j, &plan.planes);
         }
         else if (plan.is_packed) {
             pack_plane(&plan, data, &pack);

@@ -60,6 +60,13 @@ MUTANTS = [
         ("fill without its last vector", "kernels.h", "    vec_store(bits, to + n - size, v);\n", ""),
         ("dy's rows not stepped", "kernels.h", "d += has_dy(op) ? row.step[DY] : 0;", ""),
         ("x's planes not stepped", "kernels.h", "x += plane.step[X];", ""),
+        ("one dy for all rows", "kernels.h", "load_element(bits, d)", "load_element(bits, dy)"),
+        (
+            "rows of one dy joined",
+            "walk.c",
+            "(j->step[DY] == bytes && plan->way[DY] != AS_ONE)",
+            "j->step[DY] == bytes",
+        ),
         ("a tail's byte lost", "kernels.h", "if (n > 0) {", "if (n > 1) {"),
         ("too short for its vectors", "vec_avx512.c", "NARROWER_BELOW 192", "NARROWER_BELOW 63"),
         ("sse4.2's part a byte off", "vec_sse42.c", "(p + n - 8), _mm_unpackhi", "(p + n - 7), _mm_unpackhi"),
