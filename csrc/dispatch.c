@@ -88,7 +88,7 @@ static ptrdiff_t cache_size(void) { return 0; }
     extern const struct transpositions transpositions_##name;
 #include "targets.def"
 #undef TARGET
-extern const struct strided_kernels strided_scalar, strided_sse42, strided_neon;
+extern const struct strided_kernels strided_scalar, strided_sse42, strided_avx512, strided_neon;
 
 #define TARGET(name, needs, strided)                                                                           \
     {#name, needs, &kernels_##name, &strided_##strided, &transpositions_##name},

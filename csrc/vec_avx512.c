@@ -91,5 +91,64 @@ INLINE vec zip_high(int bits, vec a, vec b)
 
 #include "kernels.h"
 #include "transpose.h"
+
+/* Strided, where all operands have a step of two (the real parts of complex numbers): with masks nothing has to
+ * be gathered, and what lies between stays untouched. All else is left to SSE4.2. */
+extern const struct strided_kernels strided_sse42;
+
+INLINE vec load_masked(int bits, __mmask64 mask, const char *p)
+{
+    switch (bits) {
+        case 8: return _mm512_maskz_loadu_epi8(mask, p);
+        case 16: return _mm512_maskz_loadu_epi16((__mmask32)mask, p);
+        case 32: return _mm512_maskz_loadu_epi32((__mmask16)mask, p);
+        default: return _mm512_maskz_loadu_epi64((__mmask8)mask, p);
+    }
+}
+
+INLINE void store_masked(int bits, __mmask64 mask, char *p, vec v)
+{
+    switch (bits) {
+        case 8: _mm512_mask_storeu_epi8(p, mask, v); return;
+        case 16: _mm512_mask_storeu_epi16(p, (__mmask32)mask, v); return;
+        case 32: _mm512_mask_storeu_epi32(p, (__mmask16)mask, v); return;
+        default: _mm512_mask_storeu_epi64(p, (__mmask8)mask, v); return;
+    }
+}
+
+INLINE void strided(enum op op, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
+                    const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
+{
+    const ptrdiff_t two = bits / 4, lanes = 64 / two;
+    if (step[OUT] != two || step[X] != two || (has_dy(op) && step[DY] != two)) {
+        strided_sse42.of[op][width_index(bits / 8)](out, dy, x, n, step, dtype);
+        return;
+    }
+    const struct constants c = constants_of(op, bits, dtype);
+    for (ptrdiff_t i = 0; n > 0; n -= lanes, i += 64) {
+        __mmask64 mask = 0x5555555555555555;
+        if (n < lanes) {
+            mask &= ((__mmask64)1 << 2 * n) - 1;
+        }
+        PREFETCH(out + i + AHEAD_OF_ROWS); /* masks hide from the hardware's prefetcher what comes next */
+        PREFETCH(x + i + AHEAD_OF_ROWS);
+        if (has_dy(op)) {
+            PREFETCH(dy + i + AHEAD_OF_ROWS);
+        }
+        vec s = load_masked(bits, mask, x + i);
+        store_masked(bits, mask, out + i,
+                     select(op, bits, s, has_dy(op) ? load_masked(bits, mask, dy + i) : s, &c));
+    }
+}
+
+#define STRIDED(op, bits)                                                                                      \
+    static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
+                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
+    {                                                                                                          \
+        strided(op, bits, out, dy, x, n, step, dtype);                                                         \
+    }
+EACH_OP_AND_WIDTH(STRIDED)
+
+const struct strided_kernels strided_avx512 = {TABLE(strided)};
 REGION_END
 #endif

@@ -69,6 +69,7 @@ MUTANTS = [
         ),
         ("a tail's byte lost", "kernels.h", "if (n > 0) {", "if (n > 1) {"),
         ("too short for its vectors", "vec_avx512.c", "NARROWER_BELOW 192", "NARROWER_BELOW 63"),
+        ("a masked tail one longer", "vec_avx512.c", "((__mmask64)1 << 2 * n)", "((__mmask64)1 << (2 * n + 1))"),
         ("sse4.2's part a byte off", "vec_sse42.c", "(p + n - 8), _mm_unpackhi", "(p + n - 7), _mm_unpackhi"),
         ("avx2 compares 16 for 8 bits", "vec_avx2.c", "_mm256_cmpgt_epi8(limit", "_mm256_cmpgt_epi16(limit"),
         ("sse4.2 subtracts 32 for 64 bits", "vec_sse42.c", "_mm_sub_epi64", "_mm_sub_epi32"),
