@@ -178,8 +178,8 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
     plan->stream = stream && !plan->is_strided && plan->i.n * width >= BLOCK_BYTES / 2 &&
                    !(is_transposed && plan->j.step[OUT] % LINE_BYTES);
-    plan->is_packed = stream && plan->is_direct && !plan->stream && plan->way[DY] != AS_ONE &&
-                      is_flat(axes, count, OUT, width);
+    plan->is_packed = stream && plan->is_direct && !plan->stream && second == count - 2 &&
+                      plan->way[DY] != AS_ONE && is_flat(axes, count, OUT, width);
     plan->is_direct &= !plan->stream && !plan->is_packed;
     for (int k = DY; plan->is_packed && k < N_OPERANDS; k++) {
         if (plan->way[k] == DIRECT && !is_flat(axes, count, k, width)) {
