@@ -52,13 +52,6 @@ INLINE void put(int bits, int past_cache, char *p, vec v)
  * operands, from 8 to 16 KB across gaps between rows, and from 16 to 32 KB past the cache. */
 enum { AHEAD = 3072, AHEAD_OF_ROWS = 8192, AHEAD_PAST_CACHE = 24576 };
 
-INLINE void prefetch(const char *p, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i += 64) {
-        PREFETCH(p + i);
-    }
-}
-
 #define AT(i) vec_at(op, bits, dy, x, i, c)
 
 /* Rows of less than a vector, of one, of up to two, up to four, and longer. Vectors at the ends overlap their
@@ -145,6 +138,7 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
 {
     struct constants c = constants_of(op, bits, dtype);
     const int is_row_of_one = (op == GRAD || op == GRAD_STRICT) && dy != NULL;
+    const int steps_dy = has_dy(op) || is_row_of_one;
     const struct axis row = *rows, plane = *planes; /* copies, as a store could change the axes themselves */
     const ptrdiff_t rows_ahead = AHEAD_OF_ROWS / (n + 64) + 1;
     const int is_alone = row.n * plane.n == 1;
@@ -169,13 +163,13 @@ INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, ch
             }
             to += row.step[OUT];
             s += row.step[X];
-            if (has_dy(op) || is_row_of_one) {
+            if (steps_dy) {
                 d += row.step[DY];
             }
         }
         out += plane.step[OUT];
         x += plane.step[X];
-        if (has_dy(op) || is_row_of_one) {
+        if (steps_dy) {
             dy += plane.step[DY];
         }
     }
@@ -255,6 +249,17 @@ INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
     {                                                                                                          \
         any_rows_of(op, bits, past_cache, out, dy, x, n, rows, planes, dtype);                                 \
     }
+/* For strided.h and its like: the table of a target's strided(). */
+#define STRIDED(op, bits)                                                                                      \
+    static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
+                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
+    {                                                                                                          \
+        strided(op, bits, out, dy, x, n, step, dtype);                                                         \
+    }
+#define STRIDED_KERNELS                                                                                        \
+    EACH_OP_AND_WIDTH(STRIDED)                                                                                 \
+    const struct strided_kernels JOIN(strided_, TARGET) = {TABLE(strided)};
+
 #define RUN(op, bits) KERNEL(run, op, bits, 0)
 EACH_OP_AND_WIDTH(RUN)
 #ifdef HAVE_STREAM

@@ -112,12 +112,4 @@ INLINE void strided(enum op op, int bits, char *out, const char *dy, const char 
     strided_by(op, bits, out_steps, dy_steps, x_steps, out, dy, x, n, step, dtype);
 }
 
-#define STRIDED(op, bits)                                                                                      \
-    static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
-                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
-    {                                                                                                          \
-        strided(op, bits, out, dy, x, n, step, dtype);                                                         \
-    }
-EACH_OP_AND_WIDTH(STRIDED)
-
-const struct strided_kernels JOIN(strided_, TARGET) = {TABLE(strided)};
+STRIDED_KERNELS

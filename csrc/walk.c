@@ -5,7 +5,7 @@
  * business, rows at a time. One that is contiguous along j instead (x an NHWC view, dy in C order) is
  * transposed into a block, and one that repeats an element along i is written out in a block, tile by tile, so
  * that block and tile stay in the L1 cache. Where an operand has another stride along i, each row is done by
- * the target's `strided`. */
+ * the target's `strided`. Past the cache, rows that are short are packed into a block first. */
 #include "relu.h"
 
 enum { BLOCK_BYTES = 8192, LINE_BYTES = 64 };
@@ -23,7 +23,7 @@ struct plan {
     const struct target *target;
     enum op op;
     kernel *run;
-    int width_index, is_strided, is_direct, in_block, stream, is_packed, asks_ahead;
+    int width_index, is_strided, is_direct, stream, is_packed, asks_ahead;
     struct axis i, j, planes, outer[MAX_DIMS];
     int n_outer;
     ptrdiff_t tile_i, tile_j;
@@ -143,7 +143,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     const ptrdiff_t width = dtype->width, block = BLOCK_BYTES / width;
     ptrdiff_t bytes = width;
     const struct axis alone = {1, {width, width, width}};
-    int second = count > 1 ? second_axis(axes, count, width) : -1, is_transposed = 0;
+    int second = count > 1 ? second_axis(axes, count, width) : -1, is_transposed = 0, in_block = 0;
     plan->op = op;
     plan->dtype = dtype;
     plan->width_index = width_index(dtype->width);
@@ -156,7 +156,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
             plan->outer[plan->n_outer++] = axes[a];
         }
     }
-    plan->is_strided = plan->in_block = 0;
+    plan->is_strided = 0;
     for (int k = 0; k < N_OPERANDS; k++) {
         plan->way[k] = k == DY && !has_dy(op)                                ? UNUSED
                        : plan->i.step[k] == width                            ? DIRECT
@@ -172,7 +172,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
     }
     plan->is_direct = 1;
     for (int k = 0; k < N_OPERANDS; k++) {
-        plan->in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
+        in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
         plan->is_direct &= plan->way[k] == DIRECT || plan->way[k] == AS_ONE || plan->way[k] == UNUSED;
     }
     /* Rows of less than half a block begin and end with parts of cache lines too often. */
@@ -196,7 +196,7 @@ static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, 
                               : plan->target->kernels->run)[plan->op][plan->width_index];
     plan->tile_i = plan->i.n;
     plan->tile_j = plan->j.n;
-    if (plan->in_block) {
+    if (in_block) {
         /* Transposing, one line of the operand by many rows: longer rows of the output were worth more than a
          * square (on Zen 5 a third less time), as its rows are often a multiple of 4 KB apart and so share the
          * cache's sets. */
@@ -219,18 +219,16 @@ static void bring(const struct plan *plan, int k, char *block, const char *from,
     }
 }
 
-/* Asks for what follows the tile at p along i. (Inline, as GCC takes a function that only prefetches for one
- * without an effect, and drops its call.) */
+/* Asks for what follows the tile at p along i. */
 INLINE void ask_ahead(const struct plan *plan, char *const p[N_OPERANDS], ptrdiff_t ni, ptrdiff_t nj)
 {
     for (int k = DY; k < N_OPERANDS; k++) {
         const int is_transposed = plan->way[k] == TRANSPOSED;
-        const ptrdiff_t rows = plan->way[k] != DIRECT && !is_transposed ? 0 : is_transposed ? ni : nj;
-        const ptrdiff_t bytes = (is_transposed ? nj : ni) * plan->dtype->width;
-        const char *row = p[k] + ni * plan->i.step[k];
-        for (ptrdiff_t r = 0; r < rows; r++, row += (is_transposed ? plan->i : plan->j).step[k]) {
-            for (ptrdiff_t b = 0; b < bytes; b += LINE_BYTES) {
-                PREFETCH(row + b);
+        const ptrdiff_t step = (is_transposed ? plan->i : plan->j).step[k];
+        const ptrdiff_t rows = is_transposed ? ni : nj, bytes = (is_transposed ? nj : ni) * plan->dtype->width;
+        if (is_transposed || plan->way[k] == DIRECT) {
+            for (ptrdiff_t r = 0; r < rows; r++) {
+                prefetch(p[k] + ni * plan->i.step[k] + r * step, bytes);
             }
         }
     }

@@ -217,7 +217,7 @@ static void check_call(enum op op, enum way way, const struct rows *c, ptrdiff_t
     }
     else {
         kernel *run = way == RUN ? target->kernels->run[op][w] : target->kernels->stream[op][w];
-        struct axis rows = {c->rows, {0}}, planes = ALONE; /* half of the rows each where there are as many */
+        struct axis rows = {c->rows, {0}}, planes = ALONE; /* two planes where the rows are even in number */
         memcpy(rows.step, c->step, sizeof rows.step);
         if (c->rows % 2 == 0) {
             rows.n = c->rows / 2;
