@@ -1,8 +1,8 @@
 /* The short way for plain arrays: what the ufunc's vectorcall slot answers without NumPy's machinery.
  *
- * Exact ndarrays of one dtype that is a row, in native byte order and without metadata, positionally or with
- * `out=`. Arrays of one contiguous layout go straight to a kernel, others to walk.c: of one shape as they are,
- * else (broadcasting, overlap) as NumPy's iterator lays them out. Everything else, and every error, is NumPy's.
+ * Exact ndarrays of one dtype that is a row, in native byte order and without metadata, and `out=`. Arrays of
+ * one contiguous layout go straight to a kernel, others to walk.c: of one shape as they are, else
+ * (broadcasting, overlap) as NumPy's iterator lays them out. Everything else, and every error, is NumPy's.
  */
 #include "numpy_api.h"
 
@@ -20,13 +20,12 @@ static int is_named_out(PyObject *kwnames)
 }
 
 /* Finds the operands, OUT being NULL where there is none; 0 where the call is not of the plain form. */
-INLINE int parse(enum op op, PyObject *const *args, size_t nargsf, PyObject *kwnames,
-                 PyArrayObject *arrays[N_OPERANDS])
+INLINE int parse(enum op op, PyObject *const *args, PyObject *kwnames, PyArrayObject *arrays[N_OPERANDS])
 {
-    const Py_ssize_t n_in = has_dy(op) ? 2 : 1, n_args = PyVectorcall_NARGS(nargsf);
+    const Py_ssize_t n_in = has_dy(op) ? 2 : 1;
     PyObject *out = NULL;
     if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
-        if (n_args != n_in || !is_named_out(kwnames)) {
+        if (!is_named_out(kwnames)) {
             return 0;
         }
         out = args[n_in];
@@ -36,12 +35,6 @@ INLINE int parse(enum op op, PyObject *const *args, size_t nargsf, PyObject *kwn
             }
             out = PyTuple_GET_ITEM(out, 0);
         }
-    }
-    else if (n_args == n_in + 1) {
-        out = args[n_in];
-    }
-    else if (n_args != n_in) {
-        return 0;
     }
     if (out == Py_None) {
         out = NULL;
@@ -244,10 +237,28 @@ static PyObject *call_any_layout(enum op op, const struct dtype *dtype, PyArrayO
     return out;
 }
 
+static PyObject *explain_call(enum op op, const char *how, PyObject *const *args, Py_ssize_t n_args)
+{
+    PyObject *error_type, *error, *traceback;
+    PyErr_Fetch(&error_type, &error, &traceback); /* no exception may be set where new objects are made */
+    PyObject *tuple = PyTuple_New(n_args);
+    for (Py_ssize_t k = 0; tuple && k < n_args; k++) {
+        PyTuple_SET_ITEM(tuple, k, Py_NewRef(args[k]));
+    }
+    PyErr_Restore(error_type, error, traceback);
+    explain(op, how, tuple);
+    Py_XDECREF(tuple);
+    return NULL;
+}
+
 INLINE PyObject *call(enum op op, PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     PyArrayObject *arrays[N_OPERANDS];
-    if (parse(op, args, nargsf, kwnames, arrays)) {
+    const Py_ssize_t n_in = has_dy(op) ? 2 : 1, n_args = PyVectorcall_NARGS(nargsf);
+    if (n_args != n_in) { /* relu(0, x) would take x for an output, and overwrite it */
+        return explain_call(op, "positional", args, n_args);
+    }
+    if (parse(op, args, kwnames, arrays)) {
         const int type_num = PyArray_TYPE(arrays[X]);
         const struct dtype *dtype = dtype_of(type_num);
         if (dtype && has_plain_dtype(arrays[X], type_num) &&
@@ -265,7 +276,8 @@ INLINE PyObject *call(enum op op, PyObject *self, PyObject *const *args, size_t 
             }
         }
     }
-    return numpy_call(self, args, nargsf, kwnames);
+    PyObject *result = numpy_call(self, args, nargsf, kwnames);
+    return result ? result : explain_call(op, "failure", args, n_args);
 }
 
 #define CALL(op)                                                                                               \

@@ -93,7 +93,13 @@ INLINE void object_loop(enum op op, char **args, npy_intp n, npy_intp const *ste
         PyObject *x = *(PyObject **)o[X].p, *dy = *(PyObject **)o[DY].p;
         x = Py_NewRef(x ? x : Py_None); /* NumPy's empty slots stand for None */
         dy = Py_NewRef(dy ? dy : Py_None);
-        int drop = PyObject_RichCompareBool(x, zero, is_strict(op) ? Py_LE : Py_LT);
+        int drop = -1;
+        if (op != RELU && (PyBool_Check(x) || PyArray_IsScalar(x, Bool))) {
+            explain(op, "mask", Py_None);
+        }
+        else if ((drop = PyObject_RichCompareBool(x, zero, is_strict(op) ? Py_LE : Py_LT)) < 0) {
+            explain(op, "comparison", x);
+        }
         if (drop >= 0) {
             PyObject *old = *(PyObject **)o[OUT].p;
             *(PyObject **)o[OUT].p = Py_NewRef(drop ? zero : op == RELU ? x : has_dy(op) ? dy : one);
@@ -172,14 +178,14 @@ void loops_init(void)
             continue; /* the module is being imported anew */
         }
         loops[op].dtype_loop = functions[op][0];
-        if (op == RELU) {
-            add_loop(op, RELU_bool, NULL, NPY_BOOL, NPY_INTP);
-        }
         for (int i = 0; i < N_BUILTIN; i++) {
             add_loop(op, functions[op][0], &builtin_dtypes[i], builtin_dtypes[i].type_num,
                      builtin_dtypes[i].type_num);
         }
         add_loop(op, functions[op][1], NULL, NPY_LONGDOUBLE, NPY_LONGDOUBLE);
+        if (op == RELU) { /* after the others: polars takes the first loop whose result can hold the operands */
+            add_loop(op, RELU_bool, NULL, NPY_BOOL, NPY_INTP);
+        }
         add_loop(op, functions[op][2], NULL, NPY_OBJECT, NPY_OBJECT);
     }
 }

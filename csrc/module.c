@@ -1,23 +1,46 @@
 /* The module: creates the five ufuncs, adds the dtypes of ml_dtypes when they first turn up, and lets tests
  * and show_runtime() look inside. */
 #define IMPORTS_NUMPY
-#include "docs.h"
 #include "numpy_api.h"
 
-static const struct {
-    const char *name, *doc;
-} ufuncs[N_OPS] = {
-    [RELU] = {"relu", RELU_DOC},
-    [GRAD] = {"relu_grad", GRAD_DOC},
-    [BACKWARD] = {"relu_backward", BACKWARD_DOC},
-    [GRAD_STRICT] = {"relu_grad_strict", GRAD_STRICT_DOC},
-    [BACKWARD_STRICT] = {"relu_backward_strict", BACKWARD_STRICT_DOC},
+const char *const op_names[N_OPS] = {
+    [RELU] = "relu",
+    [GRAD] = "relu_grad",
+    [BACKWARD] = "relu_backward",
+    [GRAD_STRICT] = "relu_grad_strict",
+    [BACKWARD_STRICT] = "relu_backward_strict",
 };
+
+void explain(enum op op, const char *how, PyObject *what)
+{
+    PyObject *type, *error, *traceback;
+    PyErr_Fetch(&type, &error, &traceback);
+    if (type) {
+        PyErr_NormalizeException(&type, &error, &traceback);
+        PyException_SetTraceback(error, traceback ? traceback : Py_None);
+    }
+    PyObject *errors = PyImport_ImportModule("relu_ext._errors");
+    PyObject *better =
+        errors ? PyObject_CallMethod(errors, how, "sOO", op_names[op], what, error ? error : Py_None) : NULL;
+    Py_XDECREF(errors);
+    if (better == Py_None) {
+        PyErr_Restore(type, error, traceback);
+    }
+    else {
+        Py_XDECREF(type);
+        Py_XDECREF(error);
+        Py_XDECREF(traceback);
+        if (better) {
+            PyErr_SetObject((PyObject *)Py_TYPE(better), better);
+        }
+    }
+    Py_XDECREF(better);
+}
 
 static enum op op_of(PyUFuncObject *ufunc)
 {
     for (int op = 0; op < N_OPS; op++) {
-        if (strcmp(ufunc->name, ufuncs[op].name) == 0) {
+        if (strcmp(ufunc->name, op_names[op]) == 0) {
             return (enum op)op;
         }
     }
@@ -60,19 +83,37 @@ static int register_user_dtypes(PyUFuncObject *ufunc)
     return status;
 }
 
-static int is_from_ml_dtypes(PyTypeObject *scalar_type)
-{
-    PyObject *module = PyObject_GetAttrString((PyObject *)scalar_type, "__module__");
-    int found = module && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "ml_dtypes") == 0;
-    Py_XDECREF(module);
-    PyErr_Clear();
-    return found;
-}
-
 #ifndef Py_BEGIN_CRITICAL_SECTION /* before Python 3.13 the GIL is the lock */
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }
 #endif
+
+/* Refuses a dtype that has no loop and that NumPy cannot cast safely to one that has. */
+static int refuse_dtype(enum op op, const char *operand, const PyArray_DTypeMeta *dtype)
+{
+    const int type_num = dtype->type_num;
+    if (dtype_of(type_num) || type_num == NPY_BOOL || type_num == NPY_LONGDOUBLE || type_num == NPY_OBJECT) {
+        return 0;
+    }
+    PyObject *what = Py_BuildValue("(sO)", operand, dtype->scalar_type);
+    if (what != NULL) {
+        explain(op, "dtype", what);
+        Py_DECREF(what);
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int refuse_dtypes(enum op op, PyArray_DTypeMeta *const dtypes[], PyArray_DTypeMeta *wanted)
+{
+    PyArray_DTypeMeta *const x = dtypes[has_dy(op) ? 1 : 0], *const dy = has_dy(op) ? dtypes[0] : x;
+    if (wanted) { /* casting= says what NumPy may cast */
+        return refuse_dtype(op, "dtype", wanted);
+    }
+    if (x->type_num == NPY_OBJECT || dy->type_num == NPY_OBJECT) { /* both become objects */
+        return 0;
+    }
+    return has_dy(op) && refuse_dtype(op, "dy", dy) < 0 ? -1 : refuse_dtype(op, "x", x);
+}
 
 /* NumPy asks here when no loop fits the dtypes exactly. To fail without an error means: promote as ever, among
  * all loops, so also those that were registered just now. */
@@ -80,34 +121,23 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
                    PyArray_DTypeMeta *new_dtypes[])
 {
     PyUFuncObject *ufunc = (PyUFuncObject *)object;
-    if (op_of(ufunc) != RELU && dtypes[ufunc->nin - 1]->type_num == NPY_BOOL) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "%s: x is boolean, and the gradient cannot be told from a mask; pass the input of relu itself "
-            "(or, with a strict function, its output)",
-            ufunc->name);
+    const enum op op = op_of(ufunc);
+    PyArray_DTypeMeta *const wanted = signature[ufunc->nin]; /* by dtype=, or NULL */
+    int status = 0, has_user_dtype = 0;
+    if (op != RELU && dtypes[ufunc->nin - 1]->type_num == NPY_BOOL) {
+        explain(op, "mask", Py_None);
         return -1;
     }
-    PyArray_DTypeMeta *const wanted = signature[ufunc->nin]; /* by dtype=, or NULL */
     for (int k = 0; k < ufunc->nin + (wanted != NULL); k++) {
-        const int type_num = dtypes[k]->type_num;
-        if (!PyTypeNum_ISUSERDEF(type_num)) {
-            continue;
-        }
-        int status;
+        has_user_dtype |= PyTypeNum_ISUSERDEF(dtypes[k]->type_num);
+    }
+    if (has_user_dtype) {
         Py_BEGIN_CRITICAL_SECTION(object);
         status = register_user_dtypes(ufunc);
         Py_END_CRITICAL_SECTION();
-        if (status == 0 && dtype_of(type_num) == NULL && is_from_ml_dtypes(dtypes[k]->scalar_type)) {
-            PyErr_Format(
-                PyExc_TypeError,
-                "%s does not support %s: of ml_dtypes it takes bfloat16 and the float8 formats that have a "
-                "sign and a zero; cast with astype() first",
-                ufunc->name, dtypes[k]->scalar_type->tp_name);
-        }
-        if (PyErr_Occurred()) {
-            return -1;
-        }
+    }
+    if (status < 0 || refuse_dtypes(op, dtypes, wanted) < 0) {
+        return -1;
     }
     /* NumPy's promotion by dtype= passes by the loops of registered dtypes. */
     if (wanted == NULL || !PyTypeNum_ISUSERDEF(wanted->type_num) || dtype_of(wanted->type_num) == NULL) {
@@ -133,12 +163,11 @@ static int add_promoter(PyObject *ufunc, int nargs)
 static int add_ufunc(PyObject *module, enum op op)
 {
     const int n_in = has_dy(op) ? 2 : 1;
-    PyObject *ufunc =
-        PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types, loops[op].n_loops, n_in,
-                                1, PyUFunc_None, ufuncs[op].name, ufuncs[op].doc, 0);
+    PyObject *ufunc = PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types,
+                                              loops[op].n_loops, n_in, 1, PyUFunc_None, op_names[op], NULL, 0);
     int status = -1;
     if (ufunc && add_promoter(ufunc, n_in + 1) == 0 && fastcall_install((PyUFuncObject *)ufunc, op) == 0) {
-        status = PyModule_AddObjectRef(module, ufuncs[op].name, ufunc);
+        status = PyModule_AddObjectRef(module, op_names[op], ufunc);
     }
     Py_XDECREF(ufunc);
     return status;

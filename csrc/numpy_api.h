@@ -5,8 +5,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
-#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+/* NumPy 2.2 has the C API of 2.1, and no name of its own for it. */
+#define NPY_NO_DEPRECATED_API NPY_2_1_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_1_API_VERSION
 #define PY_ARRAY_UNIQUE_SYMBOL relu_ext_array_api
 #define PY_UFUNC_UNIQUE_SYMBOL relu_ext_ufunc_api
 #ifndef IMPORTS_NUMPY /* module.c does, once for all */
@@ -35,6 +36,11 @@ extern struct dtype user_dtypes[N_USER]; /* type_num is -1 until ml_dtypes is in
 
 void loops_init(void);
 const struct dtype *dtype_of(int type_num); /* NULL where the dtype is no row */
+
+/* module.c */
+extern const char *const op_names[N_OPS];
+/* Raises what relu_ext._errors.how(name, what, the exception that is set) returns, unless that is None. */
+void explain(enum op op, const char *how, PyObject *what);
 
 /* fastcall.c */
 int fastcall_install(PyUFuncObject *ufunc, enum op op);

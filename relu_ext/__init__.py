@@ -13,17 +13,19 @@ Five ufuncs, each exactly one line of NumPy and one pass over memory:
 and `dead_units`, which finds the units that have stopped learning.
 """
 
-import os
+from typing import TYPE_CHECKING
 
 try:
-    from relu_ext import _core
-except ImportError as _error:
-    raise ImportError(
-        f"{_error}\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
-    ) from _error
+    import relu_ext._core as _core
+except ModuleNotFoundError as error:
+    if error.name == "relu_ext._core":
+        error.msg += "\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
+    raise
 
+from relu_ext import _docs, _runtime
 from relu_ext._core import relu, relu_backward, relu_backward_strict, relu_grad, relu_grad_strict
-from relu_ext._inspect import dead_units, show_runtime
+from relu_ext._runtime import show_runtime, simd_targets
+from relu_ext._units import dead_units
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,24 +40,21 @@ __all__ = [
     "simd_targets",
 ]
 
-#: Names of the SIMD targets that this machine can run, slowest first.
-simd_targets: tuple[str, ...] = tuple(name for name, usable in _core.simd_table() if usable)
-
-#: Name of the SIMD target in use: the last of `simd_targets`, or what RELU_EXT_SIMD asked for.
+#: Name of the SIMD target in use: the last of `simd_targets`, or what RELU_EXT_SIMD names.
 simd_target: str
 
 
-def __getattr__(name: str) -> str:
-    if name == "simd_target":  # looked up anew each time: tests switch it
-        return _core.get_simd_target()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers would take any name for one that this finds
+
+    def __getattr__(name: str) -> str:
+        if name == "simd_target":  # looked up anew each time: tests switch it
+            return _core.get_simd_target()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return ["__version__", *__all__]
 
 
-if _wanted := os.environ.get("RELU_EXT_SIMD"):
-    if _wanted not in simd_targets:
-        raise ImportError(f"RELU_EXT_SIMD={_wanted!r}: this machine can run {', '.join(simd_targets)}")
-    _core.set_simd_target(_wanted)
+_docs.describe_ufuncs()
+_runtime.choose_target()

@@ -40,7 +40,7 @@ def run_doctest(text: str, name: str) -> int:
 
 def test_public_names():
     assert sorted(relu_ext.__all__) == relu_ext.__all__
-    assert set(relu_ext.__all__) <= set(dir(relu_ext))
+    assert dir(relu_ext) == sorted([*relu_ext.__all__, "__version__"])
     assert {op.ufunc.__name__ for op in OPS} <= set(FUNCTIONS)
 
 
@@ -148,6 +148,20 @@ def test_python_m_relu_ext_ends_without_a_traceback(how):
             process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == -signal.Signals[how]
+
+
+@pytest.mark.parametrize(("core", "hint"), [(None, True), ("raise ImportError('too old a NumPy')", False)])
+def test_the_hint_to_build_is_given_only_where_the_extension_is_missing(tmp_path, core, hint):
+    shutil.copytree(Path(relu_ext.__path__[0]), tmp_path / "relu_ext", ignore=shutil.ignore_patterns("_core*", "__py*"))
+    if core:
+        (tmp_path / "relu_ext" / "_core.py").write_text(core)
+    # The finder of an editable installation would find the checkout's extension.
+    code = "import sys; sys.meta_path = [f for f in sys.meta_path if 'Editable' not in repr(f)]; import relu_ext"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert ("pip install -e ." in result.stderr) == hint
+    assert ("No module named 'relu_ext._core'" if hint else "too old a NumPy") in result.stderr
 
 
 def test_importing_does_not_import_much():

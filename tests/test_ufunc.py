@@ -1,10 +1,10 @@
 """What a ufunc is expected to do beside computing: arguments, methods, casts, overrides, errors."""
 
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -29,16 +29,11 @@ def test_every_way_to_pass_out(op):
     args = operands(op, 50, F4)
     expected = op.contract(*args)
     out = np.empty(50, F4)
-    for call in (
-        lambda: op.ufunc(*args, out),
-        lambda: op.ufunc(*args, out=out),
-        lambda: op.ufunc(*args, out=(out,)),
-    ):
+    for call in (lambda: op.ufunc(*args, out=out), lambda: op.ufunc(*args, out=(out,))):
         out[:] = 7
         assert call() is out
         assert_same(out, expected)
     for call in (
-        lambda: op.ufunc(*args, None),
         lambda: op.ufunc(*args, out=None),
         lambda: op.ufunc(*args, out=(None,)),
         lambda: op.ufunc(*args, **{}),
@@ -154,12 +149,6 @@ def test_binary_methods(op):
     assert_same(op.ufunc.reduceat(dy, [0, 40]), np.array([op.ufunc.reduce(dy[:40]), op.ufunc.reduce(dy[40:])]))
 
 
-@pytest.mark.parametrize("op", OPS, ids=repr)
-def test_pickled_by_name(op):
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        assert pickle.loads(pickle.dumps(op.ufunc, protocol)) is op.ufunc
-
-
 # Other kinds of array
 
 
@@ -195,14 +184,6 @@ def test_overrides_are_asked(op):
 # Errors: of the kind that NumPy raises, and nothing half-written.
 
 
-@pytest.mark.parametrize("bad", [1j, "a", b"a", np.datetime64("now"), np.timedelta64(1, "s"), np.zeros(2, "i4,f4")])
-@pytest.mark.parametrize("op", OPS, ids=repr)
-def test_wrong_dtypes(op, bad):
-    bad = np.asarray(bad)
-    with pytest.raises(TypeError, match=f"'{op!r}'"):
-        op.ufunc(*in_order(op, bad, bad))
-
-
 @pytest.mark.parametrize("op", GRADIENTS, ids=repr)
 def test_masks_are_refused(op):
     mask = np.array([True, False, True])
@@ -213,7 +194,22 @@ def test_masks_are_refused(op):
                     op.ufunc(*in_order(op, dy, x), **kwargs)
 
 
+@pytest.mark.parametrize("bool_", [bool, np.bool])
+@pytest.mark.parametrize("op", GRADIENTS, ids=repr)
+def test_masks_of_objects_are_refused(op, bool_):
+    """pandas makes objects of a boolean Series that it reindexes."""
+    for items in ([True, False], [True, float("nan")], [-1, 2.5, True]):
+        x = np.array([bool_(item) if item is True else item for item in items], object)
+        for dy in (np.ones(len(items), object), np.ones(len(items)), 1):
+            out = np.full(len(items), None)
+            with pytest.raises(TypeError, match=f"{op!r}: x is boolean.*pass the input"):
+                op.ufunc(*in_order(op, dy, x), out=out)
+            assert out[[item is True for item in items]].tolist() == [None] * items.count(True)
+    assert relu_ext.relu(np.array([bool_(True), -1], object)).tolist() == [True, 0]
+
+
 def test_a_boolean_dy_is_taken():
+    assert relu_ext.relu_backward(np.array([True, False], object), np.array([-1, 1], object)).tolist() == [0, False]
     assert_same(relu_ext.relu_backward(np.array([True, True]), np.array([-1, 1], "i2")), np.array([0, 1], "i2"))
 
 
@@ -232,10 +228,6 @@ def test_bad_outputs(op):
         op.ufunc(*args, out=[0.0] * 12)
     with pytest.raises((TypeError, ValueError)):
         op.ufunc(*args, out=(np.empty(12, F4), np.empty(12, F4)))
-    with pytest.raises(TypeError):
-        op.ufunc(*args, fixed, out=fixed)
-    with pytest.raises(TypeError):
-        op.ufunc()
     with pytest.raises(TypeError, match="unexpected keyword"):
         op.ufunc(*args, wrong=1)
     with pytest.raises(ValueError, match="broadcast"):
@@ -319,7 +311,20 @@ def test_more_than_2_31_elements(op, step):
 
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_objects(op):
-    items = [-1, 0, 2, -0.5, 10**30, -(10**30), Fraction(-1, 3), Fraction(1, 3), True, float("inf"), float("nan")]
+    items = [
+        -1,
+        0,
+        2,
+        -0.5,
+        10**30,
+        -(10**30),
+        Fraction(-1, 3),
+        Fraction(1, 3),
+        Decimal(-1),
+        Decimal(1),
+        float("inf"),
+        float("nan"),
+    ]
     x, dy = np.array(items, object), np.array(items[::-1], object)
     for args in (in_order(op, dy, x), in_order(op, dy[::-2], x[::2])):
         result, expected = op.ufunc(*args), op.contract(*args)

@@ -7,10 +7,13 @@ import os
 import re
 import sys
 import tomllib
+import warnings
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+import relu_ext
 
 for package in "dask", "ipykernel", "matplotlib", "nbclient":
     pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[ecosystem]'")
@@ -89,3 +92,17 @@ def test_it_runs(notebook, tmp_path):
             assert plt.imread(io.BytesIO(base64.b64decode(png))).std() > 0.05  # something is drawn
     assert pictures >= 6
     assert {path.name for path in tmp_path.iterdir()} <= {"ipython"}
+
+
+@pytest.mark.parametrize("use_jedi", [False, True])
+def test_tab_completion_shows_the_public_names(use_jedi):
+    from IPython.core.completer import ProvisionalCompleterWarning
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("import relu_ext")
+    shell.Completer.use_jedi = use_jedi
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProvisionalCompleterWarning)
+        shown = {c.text.removeprefix(".") for c in shell.Completer.completions("relu_ext.", len("relu_ext."))}
+    assert shown == set(relu_ext.__all__)

@@ -106,6 +106,6 @@ def test_a_mask_is_refused():
 def test_dead_units():
     dead = array().reduce(dead_units, "sample")
     assert dead.dims == ("unit",)
-    assert_same(dead.values, np.array([True, True, False]))
+    assert_same(dead.values, np.array([False, True, False]))
     assert dead.unit.values.tolist() == ["a", "b", "c"]
     assert_same(dead_units(array()), dead.values)

@@ -1,0 +1,88 @@
+"""Error messages of the ufuncs: the function, what is wrong, what to write instead.
+
+The C calls these with the ufunc's name, what is wrong and the exception that is already set, if one is. Each returns
+the exception to raise, or None where it knows nothing better.
+"""
+
+import numpy as np
+
+_CHAIN_RULE = {
+    "relu_grad": "; the chain rule is relu_backward(dy, x)",
+    "relu_grad_strict": "; the chain rule is relu_backward_strict(dy, x)",
+}
+
+#: What is wrong with scalar types that have no loop, and what to write, by the first that fits.
+_ADVICE = (
+    (np.complexfloating, "which has no order; pass real numbers, for example {}.real"),
+    ((np.character, str), "which is text; convert it to numbers, for example {}.astype(float)"),
+    (np.datetime64, "and dates have no zero; pass numbers, for example ({} - start) / np.timedelta64(1, 's')"),
+    (np.timedelta64, "which has a unit; pass numbers, for example {} / np.timedelta64(1, 's')"),
+    (np.void, "which is no number; pass one field of a structured array, for example {}['name']"),
+)
+_ADVICE_ON_ML_DTYPES = (
+    "and of ml_dtypes only bfloat16 and the float8 formats with a sign and a zero are supported; "
+    "cast it first, for example {}.astype(np.float32)"
+)
+_ADVICE_ON_ML_COMPLEX = "which has no order; pass real numbers, for example {}.astype(np.complex64).real"
+
+
+def positional(name: str, args: tuple[object, ...], _: object) -> TypeError:
+    """Too few or too many positional arguments."""
+    inputs = "dy, x" if "backward" in name else "x"
+    if len(args) == 2 and inputs == "x" and np.isscalar(args[0]):
+        wrong = f"takes the array alone, not {name}(0, x)"
+    else:
+        wrong = f"takes {inputs.replace(',', ' and')} by position, {len(args)} given"
+    advice = f"write {name}({inputs}), or {name}({inputs}, out=y) with an output"
+    return TypeError(f"{name} {wrong}: {advice}{_CHAIN_RULE.get(name, '')}")
+
+
+def mask(name: str, *_: object) -> TypeError:
+    """A boolean x of a gradient function."""
+    return TypeError(
+        f"{name}: x is boolean, and the gradient cannot be told from a mask; pass the input of relu itself "
+        "(or, with a strict function, its output)"
+    )
+
+
+def dtype(name: str, wrong: tuple[str, type], _: object) -> TypeError | None:
+    """An operand, or `dtype=`, whose scalar type has no loop; None where NumPy may know how to cast it."""
+    operand, scalar_type = wrong
+    for types, advice in _ADVICE:  # noqa: B007
+        if issubclass(scalar_type, types):
+            break
+    else:
+        if scalar_type.__module__ != "ml_dtypes":
+            return None
+        advice = _ADVICE_ON_ML_COMPLEX if "complex" in scalar_type.__name__ else _ADVICE_ON_ML_DTYPES
+    if operand == "dtype":
+        return TypeError(f"{name}: dtype={scalar_type.__name__} is not supported; write a real dtype, or leave it out")
+    return TypeError(f"{name}: {operand} is {scalar_type.__name__}, {advice.format(operand)}")
+
+
+def comparison(name: str, x: object, error: Exception) -> TypeError | None:
+    """An object that cannot be compared with 0; an exception of the object's own class says more."""
+    if type(error) is not TypeError:
+        return None
+    if x is None:
+        advice = "pass np.nan for a missing value"
+    elif isinstance(x, list | tuple):
+        advice = "pass rows of equal length"
+    else:
+        advice = "pass real numbers"
+    better = TypeError(f"{name}: an object in x cannot be compared with 0: {error}; {advice}")
+    better.__cause__ = error
+    return better
+
+
+def failure(name: str, args: tuple[object, ...], error: Exception) -> Exception | None:
+    """An error of NumPy's machinery that does not name the function or the dtype."""
+    if type(error) is TypeError:
+        for operand, arg in zip(("dy", "x")[-len(args) :], args, strict=True):
+            if type(arg) is complex:  # promoted before dtypes are looked at
+                return dtype(name, (operand, np.complex128), None)
+    if type(error) is ValueError and "inhomogeneous" in str(error):
+        better = ValueError(f"{name}: rows of different lengths are no array: {error} Pass rows of equal length")
+        better.__cause__ = error
+        return better
+    return None
