@@ -68,7 +68,11 @@ def run_cells(options: argparse.Namespace) -> dict[str, Any]:
     import growth
 
     is_grid = options.view == "grid"
-    chosen = cells.select(options.only, options.quick) if is_grid else growth.cells(options.quick)
+    chosen = (
+        cells.select(options.only, cells.QUICK if options.quick else cells.GRID)
+        if is_grid
+        else growth.cells(options.quick)
+    )
     if options.list:
         print("\n".join(cell.name for cell in chosen))
         return {}

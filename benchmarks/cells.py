@@ -65,6 +65,12 @@ def _padded_x(n: int, new: New):
     return padded[:, :, 1:-1, 1:-1], new(*shape), new(*shape)
 
 
+def _nhwc_cut_x(n: int, new: New):
+    number, channels, height, width = shape = _images(n)
+    padded = new(number, height + 2, width + 2, channels)
+    return padded[:, 1:-1, 1:-1].transpose(0, 3, 1, 2), new(*shape), new(*shape)
+
+
 def _square(n: int) -> tuple[int, int]:
     rows = 2 ** (n.bit_length() // 2)
     return rows, max(n // rows, 1)
@@ -73,6 +79,11 @@ def _square(n: int) -> tuple[int, int]:
 def _transposed_x(n: int, new: New):
     rows, columns = _square(n)
     return new(columns, rows).T, new(rows, columns), new(rows, columns)
+
+
+def _f_order(n: int, new: New):
+    rows, columns = _square(n)
+    return new(columns, rows).T, new(columns, rows).T, new(columns, rows).T
 
 
 def _unaligned(n: int, new: New):
@@ -94,16 +105,20 @@ LAYOUTS: dict[str, Layout] = {
     "rows-of-37": _short_rows(37),
     "rows-of-181": _short_rows(181),
     "unaligned": _unaligned,  # one byte off
-    "transposed-x": _transposed_x,  # dy and out in C order, as in the two that follow
+    "f-order": _f_order,
+    "transposed-x": _transposed_x,  # dy and out in C order, as in the three that follow
     "nhwc-x": _nhwc_x,
     "padded-x": _padded_x,  # cut out of a padded array
+    "nhwc-cut-x": _nhwc_cut_x,  # the same, of an NHWC one
     "dy-of-a-row": lambda n, new: (new(*_square(n)), new(1, _square(n)[1]), new(*_square(n))),
     "dy-of-a-column": lambda n, new: (new(*_square(n)), new(_square(n)[0], 1), new(*_square(n))),
+    "x-of-a-column": lambda n, new: (new(_square(n)[0], 1), new(*_square(n)), new(*_square(n))),
 }
 DIFFERENT = ("transposed-x", "nhwc-x", "padded-x")  # operands that do not agree in their layout
 ALIKE = ("every-2nd", "every-7th", "reversed", "rows-of-10", "rows-of-37", "rows-of-181", "unaligned")
 BROADCAST = ("dy-of-a-row", "dy-of-a-column")
 
+Rows = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[str, ...]]
 # Every row is a full product; a cell in several rows is measured once.
 MAIN = ("relu", "relu-out", "relu_grad", "relu_backward", "relu_backward-out", "relu_backward_strict")
 WITH_OUT = ("relu-out", "relu_grad-out", "relu_backward-out", "relu_backward_strict-out")
@@ -150,6 +165,12 @@ class Cell:
         return self.operation.partition("-")[2] or "fresh"
 
     @property
+    def statement(self) -> str:
+        operands, target = ("dy, x", "dy") if self.kind == "backward" else ("x", "x")
+        out = {"fresh": "", "out": ", out=out", "inplace": f", out={target}"}[self.form]
+        return f"{self.ufunc}({operands}{out})"
+
+    @property
     def is_strict(self) -> bool:
         return self.ufunc.endswith("_strict")
 
@@ -159,9 +180,9 @@ class Cell:
         return self.ufunc.removeprefix("relu_").removesuffix("_strict")
 
 
-def select(only: Iterable[str], quick: bool) -> list[Cell]:
+def select(only: Iterable[str], grid: Iterable[Rows]) -> list[Cell]:
     """The grid's cells whose name matches one of the globs, or contains one of the words; all without any."""
-    cells = {Cell(*row): None for table in (QUICK if quick else GRID) for row in itertools.product(*table)}
+    cells = {Cell(*row): None for rows in grid for row in itertools.product(*rows)}
     wanted = [word if any(c in word for c in "*?[") else f"*{word}*" for word in only] or ["*"]
     return [cell for cell in cells if any(fnmatch.fnmatchcase(cell.name, word) for word in wanted)]
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import goals
 from cells import Cell, make
-from measure import CELL_SECONDS, Times, measure
+from measure import CELL_SECONDS, Times, duration, measure
 from peers import Peer, field_of
 
 AGAIN = 4  # times as long is a cell measured again that misses a goal; both measurements count
@@ -44,13 +44,6 @@ def run(cell: Cell, peers: Iterable[Peer], clock: Callable[[], float], again: bo
         for first, more in zip(times, measure(competitors, AGAIN * CELL_SECONDS, clock), strict=True):
             first.samples += more.samples
     return Result(cell, times, list(goals.judge(cell, times)), left_out)
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
 
 
 def table(results: Sequence[Result], peers: Sequence[str]) -> str:

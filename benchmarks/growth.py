@@ -2,7 +2,8 @@
 
 from cells import Cell
 from goals import NOT_PEERS
-from grid import Result, duration
+from grid import Result
+from measure import duration
 
 OPERATIONS = ("relu", "relu-out")
 PEERS = ("numpy", "torch", "numba")  # by default: more lines than these cannot be told apart

@@ -7,8 +7,10 @@ import time
 import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from peers import Competitor
+if TYPE_CHECKING:  # peers imports relu_ext, which compare.py must not
+    from peers import Competitor
 
 SAMPLE_SECONDS = 250e-6  # a sample repeats its statement until it takes about this long
 FEWEST_ROUNDS, MOST_ROUNDS = 7, 31
@@ -37,7 +39,14 @@ class Times:
         return statistics.median(self.samples)
 
 
-def _calibrate(timer: timeit.Timer) -> tuple[int, float]:
+def duration(seconds: float) -> str:
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def calibrate(timer: timeit.Timer) -> tuple[int, float]:
     """Calls in a sample, and seconds a call; warms up as well."""
     timer.timeit(1)
     number = 1
@@ -50,12 +59,12 @@ def _calibrate(timer: timeit.Timer) -> tuple[int, float]:
 
 
 def measure(
-    competitors: Sequence[Competitor],
+    competitors: "Sequence[Competitor]",
     budget: float = CELL_SECONDS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Times]:
     timers = [timeit.Timer(c.statement, timer=clock, globals=c.names) for c in competitors]
-    calibrated = [_calibrate(timer) for timer in timers]
+    calibrated = [calibrate(timer) for timer in timers]
     fastest = min(call for _, call in calibrated)
     hopeless = [call > HOPELESS * max(fastest, SAMPLE_SECONDS) for _, call in calibrated]
     round_seconds = sum(n * call for (n, call), lost in zip(calibrated, hopeless, strict=True) if not lost)

@@ -43,14 +43,9 @@ def spell(table: Table, case: Case) -> list[str]:
     return [line.format(gt=gt, le=le) for line in table.get(f"{case.cell.kind}-{case.cell.form}", ())]
 
 
-OURS = {"fresh": "", "out": ", out=out", "inplace": ", out={target}"}
-
-
 def ours(case: Case) -> Competitor:
-    operands, target = ("dy, x", "dy") if case.cell.kind == "backward" else ("x", "x")
-    statement = f"{case.cell.ufunc}({operands}{OURS[case.cell.form].format(target=target)})"
-    function = getattr(relu_ext, case.cell.ufunc)
-    return Competitor("relu_ext", statement, {case.cell.ufunc: function, "x": case.x, "dy": case.dy, "out": case.out})
+    names = {case.cell.ufunc: getattr(relu_ext, case.cell.ufunc), "x": case.x, "dy": case.dy, "out": case.out}
+    return Competitor("relu_ext", case.cell.statement, names)
 
 
 def limit(case: Case) -> Competitor:

@@ -1,6 +1,7 @@
 """``python -m relu_ext``: the runtime, and this machine's speed beside NumPy's."""
 
 import argparse
+import random
 import signal
 from collections.abc import Callable
 from time import perf_counter
@@ -14,7 +15,7 @@ ROUNDS, SAMPLE_SECONDS = 7, 2e-3
 
 
 def best_times(*calls: Callable[[], object]) -> list[float]:
-    """Return the seconds that each call takes at best, in rounds so that noise meets all of them alike."""
+    """Return the seconds that each call takes at best, in rounds and random order so that noise meets all alike."""
     repeats = []
     for call in calls:
         call()
@@ -23,7 +24,8 @@ def best_times(*calls: Callable[[], object]) -> list[float]:
         repeats.append(max(1, int(SAMPLE_SECONDS / (perf_counter() - start + 1e-9))))
     best = [float("inf")] * len(calls)
     for _ in range(ROUNDS):
-        for k, call in enumerate(calls):
+        for k in random.sample(range(len(calls)), len(calls)):
+            call = calls[k]
             start = perf_counter()
             for _ in range(repeats[k]):
                 call()
