@@ -1,87 +1,100 @@
-/* The kernels, written once over the vectors of a target and compiled for each operation and width in it.
+/* Kernels on rows of contiguous bytes, written once over the vectors of a target and compiled for each form and width.
  *
- * A vec_<target>.c defines TARGET, vec, VEC_BYTES(bits) and the functions vec_load, vec_store, vec_set,
- * vec_keep (struct rule) and vec_nonzero (v where s is not zero, else 0), and includes this file. Rows of less
- * than a vector are either the business of the target that it names as NARROWER, with all rows of less than
- * NARROWER_BELOW bytes, or it has vec_load_part and vec_store_part (n < VEC_BYTES bytes of contiguous
- * elements). With HAVE_STREAM it also has vec_stream, a non-temporal store to aligned memory, and vec_fence.
- * `bits`, `past_cache` and `length` are always constants. */
+ * A vec_<target>.c defines vec, VEC_BYTES(bits) and vec_load, vec_store, vec_set (an element in all places),
+ * vec_keep (struct rule) and vec_nonzero (v where s is not zero, else 0), and includes this file. A target without a
+ * narrower one also has vec_load_part and vec_store_part, of 0 < n < VEC_BYTES bytes of whole elements, which touch
+ * no byte beside them; another sets SHORTEST_ROW. With HAVE_STREAM it has vec_stream, a non-temporal store to
+ * aligned memory, and vec_fence. PREFETCH_INPUTS and PREFETCH_STREAMED say how many bytes ahead to prefetch, where
+ * that pays, for rows of two inputs and for one input beside non-temporal stores. `form`, `bits`, `length` and
+ * `is_streamed` are constants. */
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-
-#ifdef NARROWER
-extern const struct kernels JOIN(kernels_, NARROWER);
+#ifndef PREFETCH_INPUTS
+enum { PREFETCH_INPUTS = 0, PREFETCH_STREAMED = 0 };
 #endif
+#ifndef SHORTEST_ROW
+enum { SHORTEST_ROW = 0 };
+#endif
+#ifndef HAVE_STREAM
+#define vec_stream(p, v) vec_store(bits, p, v)
+#endif
+
+/* Of n bytes. Always inline: GCC drops the call of a function that only prefetches. */
+INLINE void prefetch(const char *p, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i += 64) {
+#if defined(__GNUC__) || defined(__clang__)
+        __builtin_prefetch(p + i);
+#endif
+    }
+}
 
 struct constants {
-    vec bias, limit, one;
+    vec bias, limit, splat;
 };
 
-INLINE vec select(enum op op, int bits, vec s, vec dy, const struct constants *c)
+INLINE int is_strict(enum form form) { return form == SPLAT_STRICT || form == EACH_STRICT; }
+INLINE int is_splat(enum form form) { return form == SPLAT || form == SPLAT_STRICT; }
+INLINE int is_each(enum form form) { return form == EACH || form == EACH_STRICT; }
+
+/* What a form keeps of the bits s of x: s itself, the row's element of dy, or the vector of dy. */
+INLINE vec kept(enum form form, int bits, vec s, vec dy, const struct constants *c)
 {
-    switch (op) {
-        case RELU: return vec_keep(bits, s, c->bias, c->limit, s);
-        case GRAD: return vec_keep(bits, s, c->bias, c->limit, c->one);
-        case BACKWARD: return vec_keep(bits, s, c->bias, c->limit, dy);
-        /* Strict: where relu(x) is not zero. */
-        case GRAD_STRICT: return vec_nonzero(bits, vec_keep(bits, s, c->bias, c->limit, s), c->one);
-        default: return vec_nonzero(bits, vec_keep(bits, s, c->bias, c->limit, s), dy);
+    const vec v = form == KEEP_X ? s : dy;
+    if (is_strict(form)) { /* where relu(x) is not zero */
+        return vec_nonzero(bits, vec_keep(bits, s, c->bias, c->limit, s), v);
     }
+    return vec_keep(bits, s, c->bias, c->limit, v);
 }
 
-INLINE vec vec_at(enum op op, int bits, const char *dy, const char *x, ptrdiff_t i, const struct constants *c)
+INLINE vec vec_at(enum form form, int bits, const char *dy, const char *x, ptrdiff_t i, const struct constants *c)
 {
-    vec s = vec_load(bits, x + i);
-    return select(op, bits, s, has_dy(op) ? vec_load(bits, dy + i) : s, c);
+    const vec s = vec_load(bits, x + i);
+    return kept(form, bits, s, is_each(form) ? vec_load(bits, dy + i) : c->splat, c);
 }
 
-INLINE void put(int bits, int past_cache, char *p, vec v)
+INLINE void store(int bits, int is_streamed, char *p, vec v)
 {
-#ifdef HAVE_STREAM
-    if (past_cache) {
+    if (is_streamed) {
         vec_stream(p, v);
-        return;
     }
-#endif
-    (void)past_cache;
-    vec_store(bits, p, v);
+    else {
+        vec_store(bits, p, v);
+    }
 }
 
-/* Bytes from what is computed to what is asked for. On Zen 5 they are much the same from 1 to 4 KB for two
- * operands, from 8 to 16 KB across gaps between rows, and from 16 to 32 KB past the cache. */
-enum { AHEAD = 3072, AHEAD_OF_ROWS = 8192, AHEAD_PAST_CACHE = 24576 };
-
-#define AT(i) vec_at(op, bits, dy, x, i, c)
+#define AT(i) vec_at(form, bits, dy, x, i, c)
 
 /* Rows of less than a vector, of one, of up to two, up to four, and longer. Vectors at the ends overlap their
- * neighbours, so that there is no scalar tail. Those that overlap are computed before either is stored: out may
- * be x or dy. */
+ * neighbours, so there is no scalar tail. Those that overlap are computed before either is stored: out may be an
+ * input. */
 enum length { PART, ONE, TWO, FOUR, LONG };
 
-INLINE void short_row(enum op op, int bits, enum length length, char *out, const char *dy, const char *x,
+INLINE void short_row(enum form form, int bits, enum length length, char *out, const char *dy, const char *x,
                       ptrdiff_t n, const struct constants *c)
 {
     const ptrdiff_t size = VEC_BYTES(bits);
-#ifndef NARROWER
     if (length == PART) {
-        if (n > 0) {
-            vec s = vec_load_part(x, n);
-            vec_store_part(out, select(op, bits, s, has_dy(op) ? vec_load_part(dy, n) : s, c), n);
+#ifdef HAVE_ONE_LANE /* any row */
+        for (ptrdiff_t i = 0; i < n; i += size) {
+            vec_store(bits, out + i, AT(i));
         }
-        return;
-    }
+#elif defined(HAVE_PARTS)
+        if (n > 0) {
+            const vec s = vec_load_part(x, n);
+            vec_store_part(out, kept(form, bits, s, is_each(form) ? vec_load_part(dy, n) : c->splat, c), n);
+        }
 #endif
-    if (length == ONE) {
+    }
+    else if (length == ONE) {
         vec_store(bits, out, AT(0));
     }
     else if (length == TWO) {
-        vec a = AT(0), b = AT(n - size);
+        const vec a = AT(0), b = AT(n - size);
         vec_store(bits, out, a);
         vec_store(bits, out + n - size, b);
     }
     else {
-        vec a = AT(0), b = AT(size), d = AT(n - 2 * size), e = AT(n - size);
+        const vec a = AT(0), b = AT(size), d = AT(n - 2 * size), e = AT(n - size);
         vec_store(bits, out, a);
         vec_store(bits, out + size, b);
         vec_store(bits, out + n - 2 * size, d);
@@ -89,113 +102,91 @@ INLINE void short_row(enum op op, int bits, enum length length, char *out, const
     }
 }
 
-/* The stores between the ends are aligned. Memory is met in order. */
-INLINE void long_row(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x,
-                     ptrdiff_t n, const struct constants *c)
+/* More than four vectors. The stores between the ends are aligned; memory is accessed in order. */
+INLINE void long_row(enum form form, int bits, int is_streamed, char *out, const char *dy, const char *x, ptrdiff_t n,
+                     const struct constants *c)
 {
     const ptrdiff_t size = VEC_BYTES(bits);
     ptrdiff_t i = size - (ptrdiff_t)((uintptr_t)out & (uintptr_t)(size - 1));
-    if (!past_cache && i % (bits / 8)) {
-        i = size; /* the elements straddle: no start is better than another */
+    if (!is_streamed && i % (bits / 8)) {
+        i = size; /* misaligned elements: no start is better than another */
     }
-    vec first = AT(0), next = AT(i);
-    put(bits, past_cache && i == size, out, first);
-    put(bits, past_cache, out + i, next);
+    const vec first = AT(0), next = AT(i);
+    store(bits, is_streamed && i == size, out, first);
+    store(bits, is_streamed, out + i, next);
     for (i += size; i + 5 * size <= n; i += 4 * size) {
-        if (has_dy(op)) { /* two streams are more than the hardware's prefetcher keeps ahead of */
-            prefetch(x + i + AHEAD, 4 * size);
-            prefetch(dy + i + AHEAD, 4 * size);
+        if (PREFETCH_INPUTS && is_each(form)) {
+            prefetch(x + i + PREFETCH_INPUTS, 4 * size);
+            prefetch(dy + i + PREFETCH_INPUTS, 4 * size);
         }
-        else if (past_cache) { /* and one stream beside non-temporal stores */
-            prefetch(x + i + AHEAD_PAST_CACHE, 4 * size);
+        else if (PREFETCH_STREAMED && is_streamed) {
+            prefetch(x + i + PREFETCH_STREAMED, 4 * size);
         }
-        vec a = AT(i), b = AT(i + size), d = AT(i + 2 * size), e = AT(i + 3 * size);
-        put(bits, past_cache, out + i, a);
-        put(bits, past_cache, out + i + size, b);
-        put(bits, past_cache, out + i + 2 * size, d);
-        put(bits, past_cache, out + i + 3 * size, e);
+        const vec a = AT(i), b = AT(i + size), d = AT(i + 2 * size), e = AT(i + 3 * size);
+        store(bits, is_streamed, out + i, a);
+        store(bits, is_streamed, out + i + size, b);
+        store(bits, is_streamed, out + i + 2 * size, d);
+        store(bits, is_streamed, out + i + 3 * size, e);
     }
     for (; i + 2 * size <= n; i += size) {
-        put(bits, past_cache, out + i, AT(i));
+        store(bits, is_streamed, out + i, AT(i));
     }
-    vec before_last = AT(i), last = AT(n - size);
-    put(bits, past_cache, out + i, before_last);
+    const vec before_last = AT(i), last = AT(n - size);
+    store(bits, is_streamed, out + i, before_last);
     if (i + size < n) {
         vec_store(bits, out + n - size, last);
     }
 }
 #undef AT
 
-INLINE struct constants constants_of(enum op op, int bits, const struct dtype *dtype)
+INLINE struct constants constants_of(enum form form, int bits, const struct dtype *dtype)
 {
-    const struct rule *rule = op == GRAD || op == BACKWARD ? &dtype->grad : &dtype->relu;
-    return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, dtype->one)};
+    const struct rule *rule = form == SPLAT || form == EACH ? &dtype->grad : &dtype->relu;
+    return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, 0)};
 }
 
-INLINE void rows_of(enum op op, int bits, int past_cache, enum length length, char *out, const char *dy,
+INLINE void rows_of(enum form form, int bits, int is_streamed, enum length length, char *out, const char *dy,
                     const char *x, ptrdiff_t n, const struct axis *rows, const struct axis *planes,
                     const struct dtype *dtype)
 {
-    struct constants c = constants_of(op, bits, dtype);
-    const int is_row_of_one = (op == GRAD || op == GRAD_STRICT) && dy != NULL;
-    const int steps_dy = has_dy(op) || is_row_of_one;
-    const struct axis row = *rows, plane = *planes; /* copies, as a store could change the axes themselves */
-    const ptrdiff_t rows_ahead = AHEAD_OF_ROWS / (n + 64) + 1;
-    const int is_alone = row.n * plane.n == 1;
+    struct constants c = constants_of(form, bits, dtype);
+    const struct axis row = *rows, plane = *planes; /* copies: a store could change the axes themselves */
+    const int is_one_dy = row.step[DY] == 0 && plane.step[DY] == 0;
+    if (is_splat(form)) {
+        c.splat = vec_set(bits, load_element(bits, dy));
+    }
     for (ptrdiff_t p = 0; p < plane.n; p++) {
-        char *to = out;
-        const char *d = dy, *s = x;
+        char *to = out + p * plane.step[OUTPUT];
+        const char *d = dy + p * plane.step[DY], *s = x + p * plane.step[X];
         for (ptrdiff_t r = 0; r < row.n; r++) {
-            if (is_row_of_one) {
-                c.one = vec_set(bits, load_element(bits, d));
+            if (is_splat(form) && !is_one_dy) {
+                c.splat = vec_set(bits, load_element(bits, d));
             }
             if (length == LONG) {
-                long_row(op, bits, past_cache, to, d, s, n, &c);
+                long_row(form, bits, is_streamed, to, d, s, n, &c);
             }
             else {
-                if (!is_alone) { /* gaps between rows hide from the hardware's prefetcher what comes next */
-                    prefetch(s + rows_ahead * row.step[X], n);
-                    if (has_dy(op)) {
-                        prefetch(d + rows_ahead * row.step[DY], n);
-                    }
-                }
-                short_row(op, bits, length, to, d, s, n, &c);
+                short_row(form, bits, length, to, d, s, n, &c);
             }
-            to += row.step[OUT];
+            to += row.step[OUTPUT];
+            d += row.step[DY];
             s += row.step[X];
-            if (steps_dy) {
-                d += row.step[DY];
-            }
-        }
-        out += plane.step[OUT];
-        x += plane.step[X];
-        if (steps_dy) {
-            dy += plane.step[DY];
         }
     }
 }
 
-INLINE void any_rows_of(enum op op, int bits, int past_cache, char *out, const char *dy, const char *x,
-                        ptrdiff_t n, const struct axis *rows, const struct axis *planes,
-                        const struct dtype *dtype)
+#define ROWS_OF(length) rows_of(form, bits, 0, length, out, dy, x, n, rows, planes, dtype)
+INLINE void rows_of_any(enum form form, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
+                        const struct axis *rows, const struct axis *planes, const struct dtype *dtype)
 {
     const ptrdiff_t size = VEC_BYTES(bits);
-#define ROWS_OF(length) rows_of(op, bits, past_cache, length, out, dy, x, n, rows, planes, dtype)
-#ifdef NARROWER
-    if (n < NARROWER_BELOW) {
-        JOIN(kernels_, NARROWER).run[op][width_index(bits / 8)](out, dy, x, n, rows, planes, dtype);
-        return;
-    }
-#else
-    if (n < size) {
+    if (SHORTEST_ROW == 0 && (VEC_BYTES(64) == 8 || n < size)) {
         ROWS_OF(PART);
-        return;
     }
-#endif
-    if (n == size) {
+    else if (SHORTEST_ROW <= size && n == size) {
         ROWS_OF(ONE);
     }
-    else if (n <= 2 * size) {
+    else if (SHORTEST_ROW <= 2 * size && n <= 2 * size) {
         ROWS_OF(TWO);
     }
     else if (n <= 4 * size) {
@@ -204,80 +195,28 @@ INLINE void any_rows_of(enum op op, int bits, int past_cache, char *out, const c
     else {
         ROWS_OF(LONG);
     }
+}
 #undef ROWS_OF
-}
 
-/* Repeats the element at `from` over n bytes. */
-INLINE void fill(int bits, char *to, const char *from, ptrdiff_t n)
-{
-    const ptrdiff_t size = VEC_BYTES(bits);
-    const vec v = vec_set(bits, load_element(bits, from));
-    if (n < size) {
-#ifdef NARROWER
-        JOIN(kernels_, NARROWER).fill[width_index(bits / 8)](to, from, n);
-#else
-        vec_store_part(to, v, n);
-#endif
-        return;
-    }
-    for (ptrdiff_t i = 0; i + size <= n; i += size) {
-        vec_store(bits, to + i, v);
-    }
-    vec_store(bits, to + n - size, v);
-}
-
-#define EACH_WIDTH(macro, op) macro(op, 8) macro(op, 16) macro(op, 32) macro(op, 64)
-#define EACH_OP_AND_WIDTH(macro)                                                                               \
-    EACH_WIDTH(macro, RELU)                                                                                    \
-    EACH_WIDTH(macro, GRAD)                                                                                    \
-    EACH_WIDTH(macro, BACKWARD)                                                                                \
-    EACH_WIDTH(macro, GRAD_STRICT)                                                                             \
-    EACH_WIDTH(macro, BACKWARD_STRICT)
+#define EACH_WIDTH(macro, form) macro(form, 8) macro(form, 16) macro(form, 32) macro(form, 64)
+#define EACH_KERNEL(macro)                                                                                             \
+    EACH_WIDTH(macro, KEEP_X)                                                                                          \
+    EACH_WIDTH(macro, SPLAT) EACH_WIDTH(macro, EACH) EACH_WIDTH(macro, SPLAT_STRICT) EACH_WIDTH(macro, EACH_STRICT)
 
 #define WIDTHS(name) {name##_8, name##_16, name##_32, name##_64}
-#define TABLE(name)                                                                                            \
-    {[RELU] = WIDTHS(name##_RELU),                                                                             \
-     [GRAD] = WIDTHS(name##_GRAD),                                                                             \
-     [BACKWARD] = WIDTHS(name##_BACKWARD),                                                                     \
-     [GRAD_STRICT] = WIDTHS(name##_GRAD_STRICT),                                                               \
-     [BACKWARD_STRICT] = WIDTHS(name##_BACKWARD_STRICT)}
+#define TABLE(name)                                                                                                    \
+    {WIDTHS(name##_KEEP_X), WIDTHS(name##_SPLAT), WIDTHS(name##_EACH), WIDTHS(name##_SPLAT_STRICT),                    \
+     WIDTHS(name##_EACH_STRICT)}
 
-#define KERNEL(name, op, bits, past_cache)                                                                     \
-    static void name##_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                    \
-                                     const struct axis *rows, const struct axis *planes,                       \
-                                     const struct dtype *dtype)                                                \
-    {                                                                                                          \
-        any_rows_of(op, bits, past_cache, out, dy, x, n, rows, planes, dtype);                                 \
+#define KERNEL(name, rows_function, ...)                                                                               \
+    static void name(char *out, const char *dy, const char *x, ptrdiff_t n, const struct axis *rows,                   \
+                     const struct axis *planes, const struct dtype *dtype)                                             \
+    {                                                                                                                  \
+        rows_function(__VA_ARGS__, out, dy, x, n, rows, planes, dtype);                                                \
     }
-/* For strided.h and its like: the table of a target's strided(). */
-#define STRIDED(op, bits)                                                                                      \
-    static void strided_##op##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                   \
-                                      const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)             \
-    {                                                                                                          \
-        strided(op, bits, out, dy, x, n, step, dtype);                                                         \
-    }
-#define STRIDED_KERNELS                                                                                        \
-    EACH_OP_AND_WIDTH(STRIDED)                                                                                 \
-    const struct strided_kernels JOIN(strided_, TARGET) = {TABLE(strided)};
-
-#define RUN(op, bits) KERNEL(run, op, bits, 0)
-EACH_OP_AND_WIDTH(RUN)
+#define ROWS(form, bits) KERNEL(rows_##form##_##bits, rows_of_any, form, bits)
+EACH_KERNEL(ROWS)
 #ifdef HAVE_STREAM
-#define STREAM(op, bits) KERNEL(stream, op, bits, 1)
-EACH_OP_AND_WIDTH(STREAM)
-static void fence(void) { vec_fence(); }
-#define STREAM_TABLE TABLE(stream)
-#else
-static void fence(void) {}
-#define STREAM_TABLE TABLE(run)
+#define STREAMED(form, bits) KERNEL(streamed_##form##_##bits, rows_of, form, bits, 1, LONG)
+EACH_KERNEL(STREAMED)
 #endif
-
-#define FILL(bits)                                                                                             \
-    static void fill_##bits(char *to, const char *from, ptrdiff_t n) { fill(bits, to, from, n); }
-FILL(8)
-FILL(16)
-FILL(32)
-FILL(64)
-
-const struct kernels JOIN(kernels_, TARGET) = {
-    .run = TABLE(run), .stream = STREAM_TABLE, .fence = fence, .fill = WIDTHS(fill)};

@@ -1,5 +1,5 @@
-/* The module: creates the five ufuncs, adds the dtypes of ml_dtypes when they first turn up, and lets tests
- * and show_runtime() look inside. */
+/* The module: creates the five ufuncs, with a promoter that meets the dtypes of ml_dtypes, and lets Python look inside.
+ * */
 #define IMPORTS_NUMPY
 #include "numpy_api.h"
 
@@ -11,30 +11,33 @@ const char *const op_names[N_OPS] = {
     [BACKWARD_STRICT] = "relu_backward_strict",
 };
 
-void explain(enum op op, const char *how, PyObject *what)
+PyObject *explain(enum op op, const char *how, PyObject *const *what, Py_ssize_t n)
 {
-    PyObject *type, *error, *traceback;
+    PyObject *type, *error, *traceback, *args, *errors, *better = NULL;
     PyErr_Fetch(&type, &error, &traceback);
     if (type) {
         PyErr_NormalizeException(&type, &error, &traceback);
         PyException_SetTraceback(error, traceback ? traceback : Py_None);
     }
-    PyObject *errors = PyImport_ImportModule("relu_ext._errors");
-    PyObject *better =
-        errors ? PyObject_CallMethod(errors, how, "sOO", op_names[op], what, error ? error : Py_None) : NULL;
-    Py_XDECREF(errors);
+    errors = PyImport_ImportModule("relu_ext._errors");
+    args = PyTuple_New(n);
+    for (Py_ssize_t k = 0; args && k < n; k++) {
+        PyTuple_SET_ITEM(args, k, Py_NewRef(what[k]));
+    }
+    if (errors && args) {
+        better = PyObject_CallMethod(errors, how, "sOO", op_names[op], args, error ? error : Py_None);
+    }
     if (better == Py_None) {
-        PyErr_Restore(type, error, traceback);
+        PyErr_Restore(Py_XNewRef(type), Py_XNewRef(error), Py_XNewRef(traceback));
     }
-    else {
-        Py_XDECREF(type);
-        Py_XDECREF(error);
-        Py_XDECREF(traceback);
-        if (better) {
-            PyErr_SetObject((PyObject *)Py_TYPE(better), better);
-        }
+    else if (better) {
+        PyErr_SetObject((PyObject *)Py_TYPE(better), better);
     }
-    Py_XDECREF(better);
+    PyObject *const used[] = {type, error, traceback, errors, args, better};
+    for (int k = 0; k < 6; k++) {
+        Py_XDECREF(used[k]);
+    }
+    return NULL;
 }
 
 static enum op op_of(PyUFuncObject *ufunc)
@@ -47,96 +50,20 @@ static enum op op_of(PyUFuncObject *ufunc)
     Py_UNREACHABLE();
 }
 
-/* Registers with `ufunc` every row of ml_dtypes that the imported ml_dtypes has; imports nothing itself. */
-static int register_user_dtypes(PyUFuncObject *ufunc)
-{
-    const enum op op = op_of(ufunc);
-    PyObject *name = PyUnicode_FromString("ml_dtypes");
-    PyObject *module = name ? PyImport_GetModule(name) : NULL;
-    Py_XDECREF(name);
-    if (module == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
-    }
-    int status = 0;
-    for (int i = 0; status == 0 && i < N_USER; i++) {
-        struct dtype *row = &user_dtypes[i];
-        PyArray_Descr *descr = NULL;
-        PyObject *scalar_type = PyObject_GetAttrString(module, row->name);
-        if (scalar_type == NULL) { /* an ml_dtypes that does not have it yet, or no longer */
-            status = PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
-            if (status == 0) {
-                PyErr_Clear();
-            }
-            continue;
-        }
-        if (PyArray_DescrConverter(scalar_type, &descr)) {
-            row->type_num = descr->type_num;
-            status = PyUFunc_RegisterLoopForType(ufunc, row->type_num, loops[op].dtype_loop, NULL, row);
-        }
-        else {
-            status = -1;
-        }
-        Py_XDECREF(descr);
-        Py_DECREF(scalar_type);
-    }
-    Py_DECREF(module);
-    return status;
-}
-
-#ifndef Py_BEGIN_CRITICAL_SECTION /* before Python 3.13 the GIL is the lock */
-#define Py_BEGIN_CRITICAL_SECTION(object) {
-#define Py_END_CRITICAL_SECTION() }
-#endif
-
-/* Refuses a dtype that has no loop and that NumPy cannot cast safely to one that has. */
-static int refuse_dtype(enum op op, const char *operand, const PyArray_DTypeMeta *dtype)
-{
-    const int type_num = dtype->type_num;
-    if (dtype_of(type_num) || type_num == NPY_BOOL || type_num == NPY_LONGDOUBLE || type_num == NPY_OBJECT) {
-        return 0;
-    }
-    PyObject *what = Py_BuildValue("(sO)", operand, dtype->scalar_type);
-    if (what != NULL) {
-        explain(op, "dtype", what);
-        Py_DECREF(what);
-    }
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-static int refuse_dtypes(enum op op, PyArray_DTypeMeta *const dtypes[], PyArray_DTypeMeta *wanted)
-{
-    PyArray_DTypeMeta *const x = dtypes[has_dy(op) ? 1 : 0], *const dy = has_dy(op) ? dtypes[0] : x;
-    if (wanted) { /* casting= says what NumPy may cast */
-        return refuse_dtype(op, "dtype", wanted);
-    }
-    if (x->type_num == NPY_OBJECT || dy->type_num == NPY_OBJECT) { /* both become objects */
-        return 0;
-    }
-    return has_dy(op) && refuse_dtype(op, "dy", dy) < 0 ? -1 : refuse_dtype(op, "x", x);
-}
-
-/* NumPy asks here when no loop fits the dtypes exactly. To fail without an error means: promote as ever, among
- * all loops, so also those that were registered just now. */
+/* NumPy asks here when no loop fits the dtypes exactly. To fail without an error means: promote as ever, among all
+ * loops, so also those that were registered just now. */
 static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_DTypeMeta *const signature[],
                    PyArray_DTypeMeta *new_dtypes[])
 {
     PyUFuncObject *ufunc = (PyUFuncObject *)object;
-    const enum op op = op_of(ufunc);
     PyArray_DTypeMeta *const wanted = signature[ufunc->nin]; /* by dtype=, or NULL */
-    int status = 0, has_user_dtype = 0;
-    if (op != RELU && dtypes[ufunc->nin - 1]->type_num == NPY_BOOL) {
-        explain(op, "mask", Py_None);
-        return -1;
+    const int n = ufunc->nin + (wanted != NULL);
+    PyObject *scalar_types[N_OPERANDS];
+    for (int k = 0; k < n; k++) {
+        scalar_types[k] = (PyObject *)dtypes[k]->scalar_type;
     }
-    for (int k = 0; k < ufunc->nin + (wanted != NULL); k++) {
-        has_user_dtype |= PyTypeNum_ISUSERDEF(dtypes[k]->type_num);
-    }
-    if (has_user_dtype) {
-        Py_BEGIN_CRITICAL_SECTION(object);
-        status = register_user_dtypes(ufunc);
-        Py_END_CRITICAL_SECTION();
-    }
-    if (status < 0 || refuse_dtypes(op, dtypes, wanted) < 0) {
+    explain(op_of(ufunc), "dtypes", scalar_types, n); /* refuses some, and registers those of ml_dtypes */
+    if (PyErr_Occurred()) {
         return -1;
     }
     /* NumPy's promotion by dtype= passes by the loops of registered dtypes. */
@@ -163,8 +90,8 @@ static int add_promoter(PyObject *ufunc, int nargs)
 static int add_ufunc(PyObject *module, enum op op)
 {
     const int n_in = has_dy(op) ? 2 : 1;
-    PyObject *ufunc = PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types,
-                                              loops[op].n_loops, n_in, 1, PyUFunc_None, op_names[op], NULL, 0);
+    PyObject *ufunc = PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types, loops[op].n_loops,
+                                              n_in, 1, PyUFunc_None, op_names[op], NULL, 0);
     int status = -1;
     if (ufunc && add_promoter(ufunc, n_in + 1) == 0 && fastcall_install((PyUFuncObject *)ufunc, op) == 0) {
         status = PyModule_AddObjectRef(module, op_names[op], ufunc);
@@ -190,29 +117,25 @@ static PyObject *set_simd_target(PyObject *Py_UNUSED(module), PyObject *arg)
     Py_RETURN_NONE;
 }
 
+/* Takes over `row`; NULL where it or the list is. */
+static PyObject *append(PyObject *list, PyObject *row)
+{
+    if (row == NULL || PyList_Append(list, row) < 0) {
+        Py_CLEAR(list);
+    }
+    Py_XDECREF(row);
+    return list;
+}
+
 /* [(name, whether this machine can run it)], slowest first. */
 static PyObject *simd_table(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
     PyObject *table = PyList_New(0);
-    for (int i = 0; table && i < target_count(); i++) {
-        const struct target *target = target_at(i);
-        PyObject *row = Py_BuildValue("(sO)", target->name, target_is_usable(target) ? Py_True : Py_False);
-        if (row == NULL || PyList_Append(table, row) < 0) {
-            Py_CLEAR(table);
-        }
-        Py_XDECREF(row);
+    for (int i = 0; table && targets[i]; i++) {
+        PyObject *usable = target_is_usable(targets[i]) ? Py_True : Py_False;
+        table = append(table, Py_BuildValue("(sO)", targets[i]->name, usable));
     }
     return table;
-}
-
-static int append_dtype(PyObject *table, const struct dtype *d)
-{
-    PyObject *row =
-        Py_BuildValue("(si(LL)(LL)L)", d->name, d->width, (long long)d->relu.bias, (long long)d->relu.limit,
-                      (long long)d->grad.bias, (long long)d->grad.limit, (long long)d->one);
-    int status = row ? PyList_Append(table, row) : -1;
-    Py_XDECREF(row);
-    return status;
 }
 
 /* [(name, width, relu's (bias, limit), grad's (bias, limit), bits of one)], as in dtypes.def. */
@@ -220,11 +143,32 @@ static PyObject *dtype_table(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(no
 {
     PyObject *table = PyList_New(0);
     for (int i = 0; table && i < N_BUILTIN + N_USER; i++) {
-        if (append_dtype(table, i < N_BUILTIN ? &builtin_dtypes[i] : &user_dtypes[i - N_BUILTIN]) < 0) {
-            Py_CLEAR(table);
-        }
+        const struct dtype *d = i < N_BUILTIN ? &builtin_dtypes[i] : &user_dtypes[i - N_BUILTIN];
+        const long long bits[] = {d->relu.bias, d->relu.limit, d->grad.bias, d->grad.limit, d->one};
+        table = append(table,
+                       Py_BuildValue("(si(LL)(LL)L)", d->name, d->width, bits[0], bits[1], bits[2], bits[3], bits[4]));
     }
     return table;
+}
+
+/* (ufunc, name of a row of ml_dtypes, its dtype): adds the row's loop. */
+static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyUFuncObject *ufunc;
+    PyArray_Descr *descr;
+    const char *name;
+    int status = 0;
+    if (!PyArg_ParseTuple(args, "O!sO&", &PyUFunc_Type, &ufunc, &name, PyArray_DescrConverter, &descr)) {
+        return NULL;
+    }
+    for (struct dtype *row = user_dtypes; row < user_dtypes + N_USER; row++) {
+        if (strcmp(row->name, name) == 0) {
+            row->type_num = descr->type_num;
+            status = PyUFunc_RegisterLoopForType(ufunc, row->type_num, loops[op_of(ufunc)].dtype_loop, NULL, row);
+        }
+    }
+    Py_DECREF(descr);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *get_stream_threshold(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
@@ -247,6 +191,7 @@ static PyMethodDef methods[] = {
     {"set_simd_target", set_simd_target, METH_O, NULL},
     {"simd_table", simd_table, METH_NOARGS, NULL},
     {"dtype_table", dtype_table, METH_NOARGS, NULL},
+    {"register_dtype", register_dtype, METH_VARARGS, NULL},
     {"get_stream_threshold", get_stream_threshold, METH_NOARGS, NULL},
     {"set_stream_threshold", set_stream_threshold, METH_O, NULL},
     {NULL, NULL, 0, NULL},

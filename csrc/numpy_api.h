@@ -2,7 +2,6 @@
 #ifndef NUMPY_API_H
 #define NUMPY_API_H
 
-#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 /* NumPy 2.2 has the C API of 2.1, and no name of its own for it. */
@@ -16,11 +15,20 @@
 #endif
 #include <numpy/arrayobject.h>
 #include <numpy/ufuncobject.h>
-
 #include "relu.h"
 
 /* loops.c */
-enum { N_BUILTIN = 13, N_USER = 8, N_LOOPS = N_BUILTIN + 3 }; /* and bool (relu only), long double, object */
+#define BUILTIN(...) +1
+enum {
+    N_BUILTIN = 0
+#include "dtypes.def"
+};
+#define USER(...) +1
+enum {
+    N_USER = 0
+#include "dtypes.def"
+};
+enum { N_LOOPS = N_BUILTIN + 3 }; /* and bool (relu only), long double, object */
 
 struct loops {
     PyUFuncGenericFunction functions[N_LOOPS];
@@ -39,8 +47,8 @@ const struct dtype *dtype_of(int type_num); /* NULL where the dtype is no row */
 
 /* module.c */
 extern const char *const op_names[N_OPS];
-/* Raises what relu_ext._errors.how(name, what, the exception that is set) returns, unless that is None. */
-void explain(enum op op, const char *how, PyObject *what);
+/* Raises what relu_ext._errors.how(name, what, the exception that is set) returns, unless that is None. NULL. */
+PyObject *explain(enum op op, const char *how, PyObject *const *what, Py_ssize_t n);
 
 /* fastcall.c */
 int fastcall_install(PyUFuncObject *ufunc, enum op op);

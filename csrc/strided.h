@@ -1,115 +1,108 @@
-/* The operations on elements that are a step apart; included after kernels.h.
- *
- * With HAVE_STRIDED, vec has 16 bytes and a target offers evens (of two vectors), reverse, and vec_load_each
- * and vec_store_each (elements a step apart, to and from one vector). 16 bytes are enough here: the elements
- * come and go one at a time. */
+/* Kernels on elements that are a step apart; included after kernels.h by targets of 16-byte vectors, since elements
+ * come and go one by one. Such a target has vec_gather and vec_scatter (elements a step apart in memory), evens
+ * (those at even places of two vectors) and reverse. */
 
-#ifndef HAVE_STRIDED
-INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
+enum stride_kind { REPEATED, UNIT, REVERSED, EVERY_OTHER, ANY };
+
+INLINE enum stride_kind kind_of(ptrdiff_t step, int width)
 {
-    (void)step;
-    return vec_load(bits, p);
+    if (step == 0) {
+        return REPEATED;
+    }
+    if (step == width) {
+        return UNIT;
+    }
+    if (step == -width) {
+        return REVERSED;
+    }
+    return step == 2 * width ? EVERY_OTHER : ANY;
 }
-INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
-{
-    (void)step;
-    vec_store(bits, p, v);
-}
-#endif
 
-enum steps { CONTIGUOUS, BACKWARDS, EVERY_OTHER, ANY };
-
-INLINE enum steps steps_of(ptrdiff_t step, int width)
+/* A constant where the kind is. */
+INLINE ptrdiff_t step_of(enum stride_kind kind, int bits, ptrdiff_t step)
 {
-#ifdef HAVE_STRIDED
-    return step == width ? CONTIGUOUS : step == -width ? BACKWARDS : step == 2 * width ? EVERY_OTHER : ANY;
-#else
-    return (void)step, (void)width, ANY;
-#endif
+    switch (kind) {
+        case REPEATED: return 0;
+        case UNIT: return bits / 8;
+        case REVERSED: return -bits / 8;
+        case EVERY_OTHER: return bits / 4;
+        default: return step;
+    }
 }
 
 /* EVERY_OTHER also reads the element behind the last of the vector. */
-INLINE vec load_steps(int bits, enum steps steps, const char *p, ptrdiff_t step)
+INLINE vec load_lanes(int bits, enum stride_kind kind, const char *p, ptrdiff_t step)
 {
-#ifdef HAVE_STRIDED
-    switch (steps) {
-        case CONTIGUOUS: return vec_load(bits, p);
-        case BACKWARDS: return reverse(bits, vec_load(bits, p + bits / 8 - 16));
+    switch (kind) {
+        case REPEATED: return vec_set(bits, load_element(bits, p));
+        case UNIT: return vec_load(bits, p);
+        case REVERSED: return reverse(bits, vec_load(bits, p + bits / 8 - 16));
         case EVERY_OTHER: return evens(bits, vec_load(bits, p), vec_load(bits, p + 16));
-        case ANY: break;
-    }
-#endif
-    (void)steps;
-    return vec_load_each(bits, p, step);
-}
-
-/* Into and out of the first place of a vector. */
-INLINE vec load_one(int bits, const char *p)
-{
-    return VEC_BYTES(bits) * 8 == bits ? vec_load(bits, p) : vec_load_part(p, bits / 8);
-}
-
-INLINE void store_one(int bits, char *p, vec v)
-{
-    if (VEC_BYTES(bits) * 8 == bits) {
-        vec_store(bits, p, v);
-    }
-    else {
-        vec_store_part(p, v, bits / 8);
+        default: return vec_gather(bits, p, step);
     }
 }
 
-/* n elements, each a step of its operand from the one before. The steps are constants where this is called with
- * constants, and looked at for each vector otherwise. */
-INLINE void strided_by(enum op op, int bits, enum steps out_steps, enum steps dy_steps, enum steps x_steps,
-                       char *out, const char *dy, const char *x, ptrdiff_t n, const ptrdiff_t step[N_OPERANDS],
-                       const struct dtype *dtype)
+/* The kinds of stride are constants where the caller's are. */
+INLINE void strided_as(enum form form, int bits, enum stride_kind out_kind, enum stride_kind dy_kind,
+                       enum stride_kind x_kind, char *out, const char *dy, const char *x, ptrdiff_t n,
+                       const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
 {
     const ptrdiff_t lanes = VEC_BYTES(bits) * 8 / bits;
-    const ptrdiff_t out_step = step[OUT], dy_step = has_dy(op) ? step[DY] : 0, x_step = step[X];
-    const struct constants c = constants_of(op, bits, dtype);
-    UNROLL_4                        /* the step of two and backwards gain a quarter */
-    for (; n > lanes; n -= lanes) { /* the last vector would have no element behind it */
-        vec s = load_steps(bits, x_steps, x, x_step);
-        vec v = select(op, bits, s, has_dy(op) ? load_steps(bits, dy_steps, dy, dy_step) : s, &c);
-        if (out_steps == CONTIGUOUS) {
-            vec_store(bits, out, v);
+    const ptrdiff_t out_step = step_of(out_kind, bits, step[OUTPUT]), dy_step = step_of(dy_kind, bits, step[DY]);
+    const ptrdiff_t x_step = step_of(x_kind, bits, step[X]);
+    struct constants c = constants_of(form, bits, dtype);
+    if (is_splat(form)) {
+        c.splat = vec_set(bits, load_element(bits, dy));
+    }
+    for (int unrolled = out_kind == UNIT ? 4 : 1; unrolled > 0; unrolled /= 4) { /* gains up to a quarter */
+        for (; n > unrolled * lanes; n -= unrolled * lanes) { /* the last vector would have no element behind it */
+            for (int t = 0; t < unrolled; t++) {
+                const vec s = load_lanes(bits, x_kind, x, x_step);
+                const vec v = is_each(form) ? load_lanes(bits, dy_kind, dy, dy_step) : c.splat;
+                if (out_kind == UNIT) {
+                    vec_store(bits, out, kept(form, bits, s, v, &c));
+                }
+                else {
+                    vec_scatter(bits, out, out_step, kept(form, bits, s, v, &c));
+                }
+                out += lanes * out_step;
+                dy += lanes * dy_step;
+                x += lanes * x_step;
+            }
         }
-        else {
-            vec_store_each(bits, out, out_step, v);
-        }
-        out += lanes * out_step;
-        dy += lanes * dy_step;
-        x += lanes * x_step;
     }
     for (; n > 0; n--) {
-        vec s = load_one(bits, x);
-        store_one(bits, out, select(op, bits, s, has_dy(op) ? load_one(bits, dy) : s, &c));
+        const vec s = vec_load_part(x, bits / 8);
+        const vec v = is_each(form) ? vec_load_part(dy, bits / 8) : c.splat;
+        vec_store_part(out, kept(form, bits, s, v, &c), bits / 8);
         out += out_step;
         dy += dy_step;
         x += x_step;
     }
 }
 
-INLINE void strided(enum op op, int bits, char *out, const char *dy, const char *x, ptrdiff_t n,
+INLINE void strided(enum form form, int bits, char *to, const char *dy, const char *x, ptrdiff_t n,
                     const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)
 {
-    const enum steps out_steps = steps_of(step[OUT], bits / 8), x_steps = steps_of(step[X], bits / 8);
-    const enum steps dy_steps = has_dy(op) ? steps_of(step[DY], bits / 8) : x_steps;
-    const int is_dense = out_steps == CONTIGUOUS, is_alike = dy_steps == x_steps;
-#define CASE(condition, out_steps, in_steps)                                                                   \
-    if (is_alike && x_steps == (in_steps) && (condition)) {                                                    \
-        strided_by(op, bits, out_steps, in_steps, in_steps, out, dy, x, n, step, dtype);                       \
-        return;                                                                                                \
+    const enum stride_kind x_kind = kind_of(step[X], bits / 8);
+    const enum stride_kind out_kind = kind_of(step[OUTPUT], bits / 8) == UNIT ? UNIT : ANY;
+    const enum stride_kind dy_kind = is_each(form) ? kind_of(step[DY], bits / 8) : x_kind;
+#define CASE(out, in)                                                                                                  \
+    if (out_kind == (out) && dy_kind == (in) && x_kind == (in)) {                                                      \
+        strided_as(form, bits, out, in, in, to, dy, x, n, step, dtype);                                                \
+    }                                                                                                                  \
+    else
+    CASE(UNIT, EVERY_OTHER) CASE(UNIT, REVERSED) CASE(UNIT, ANY) CASE(ANY, UNIT) CASE(ANY, EVERY_OTHER) CASE(ANY, ANY)
+    {
+        strided_as(form, bits, out_kind, dy_kind, x_kind, to, dy, x, n, step, dtype);
     }
-    CASE(is_dense, CONTIGUOUS, EVERY_OTHER)
-    CASE(is_dense, CONTIGUOUS, BACKWARDS)
-    CASE(is_dense, CONTIGUOUS, ANY)
-    CASE(!is_dense, ANY, CONTIGUOUS)
-    CASE(!is_dense, ANY, EVERY_OTHER)
-    CASE(!is_dense, ANY, ANY)
 #undef CASE
-    strided_by(op, bits, out_steps, dy_steps, x_steps, out, dy, x, n, step, dtype);
 }
 
-STRIDED_KERNELS
+#define STRIDED(form, bits)                                                                                            \
+    static void strided_##form##_##bits(char *out, const char *dy, const char *x, ptrdiff_t n,                         \
+                                        const ptrdiff_t step[N_OPERANDS], const struct dtype *dtype)                   \
+    {                                                                                                                  \
+        strided(form, bits, out, dy, x, n, step, dtype);                                                               \
+    }
+EACH_KERNEL(STRIDED)

@@ -1,24 +1,13 @@
 /* 16-byte vectors, 64-bit Arm: NEON is part of the baseline. */
-#define TARGET neon
-#include "relu.h"
+#include "target.h"
 #ifdef ARCH_ARM
 #include <arm_neon.h>
 
-typedef uint8x16_t vec128, vec;
+typedef uint8x16_t vec;
 #define VEC_BYTES(bits) 16
 
-INLINE vec128 load128(const char *p) { return vld1q_u8((const uint8_t *)p); }
-INLINE void store128(char *p, vec128 v) { vst1q_u8((uint8_t *)p, v); }
-INLINE vec vec_load(int bits, const char *p)
-{
-    (void)bits;
-    return load128(p);
-}
-INLINE void vec_store(int bits, char *p, vec v)
-{
-    (void)bits;
-    store128(p, v);
-}
+INLINE vec vec_load(int bits, const char *p) { return (void)bits, vld1q_u8((const uint8_t *)p); }
+INLINE void vec_store(int bits, char *p, vec v) { (void)bits, vst1q_u8((uint8_t *)p, v); }
 
 #define S8 vreinterpretq_s8_u8
 #define S16 vreinterpretq_s16_u8
@@ -58,57 +47,16 @@ INLINE vec vec_nonzero(int bits, vec s, vec v)
     }
 }
 
-/* A part of n < 16 bytes is two overlapping halves, loaded from its two ends and stored to them again. */
-INLINE vec vec_load_part(const char *p, ptrdiff_t n)
+INLINE vec vec_of(uint64_t low, uint64_t high) { return U64(vcombine_u64(vcreate_u64(low), vcreate_u64(high))); }
+INLINE void vec_halves(vec v, uint64_t half[2])
 {
-    uint64_t ends[2] = {0, 0};
-    if (n >= 8) {
-        memcpy(&ends[0], p, 8);
-        memcpy(&ends[1], p + n - 8, 8);
-    }
-    else if (n >= 4) {
-        memcpy(&ends[0], p, 4);
-        memcpy(&ends[1], p + n - 4, 4);
-    }
-    else if (n >= 2) {
-        memcpy(&ends[0], p, 2);
-        memcpy(&ends[1], p + n - 2, 2);
-    }
-    else {
-        memcpy(&ends[0], p, 1);
-    }
-    return U64(vcombine_u64(vcreate_u64(ends[0]), vcreate_u64(ends[1])));
+    half[0] = vgetq_lane_u64(vreinterpretq_u64_u8(v), 0);
+    half[1] = vgetq_lane_u64(vreinterpretq_u64_u8(v), 1);
 }
+#include "vec_16.h"
 
-INLINE void vec_store_part(char *p, vec v, ptrdiff_t n)
-{
-    uint64_t first = vgetq_lane_u64(vreinterpretq_u64_u8(v), 0),
-             last = vgetq_lane_u64(vreinterpretq_u64_u8(v), 1);
-    if (n >= 8) {
-        memcpy(p, &first, 8);
-        memcpy(p + n - 8, &last, 8);
-    }
-    else if (n >= 4) {
-        memcpy(p, &first, 4);
-        memcpy(p + n - 4, &last, 4);
-    }
-    else if (n >= 2) {
-        memcpy(p, &first, 2);
-        memcpy(p + n - 2, &last, 2);
-    }
-    else {
-        memcpy(p, &first, 1);
-    }
-}
-
-/* For transpose.h. Arm has no store that is sure to go past the cache, so there is no vec_stream. */
+/* For transpose.h. Arm has no store that is sure to bypass the cache, so there is no vec_stream. */
 #define HAVE_ZIP
-INLINE vec vec_load_parts(const char *p, ptrdiff_t step)
-{
-    (void)step;
-    return load128(p);
-}
-
 INLINE vec zip_low(int bits, vec a, vec b)
 {
     switch (bits) {
@@ -130,7 +78,6 @@ INLINE vec zip_high(int bits, vec a, vec b)
 }
 
 /* For strided.h. */
-#define HAVE_STRIDED
 INLINE vec evens(int bits, vec a, vec b)
 {
     switch (bits) {
@@ -152,25 +99,33 @@ INLINE vec reverse(int bits, vec v)
     return vextq_u8(v, v, 8);
 }
 
-INLINE vec vec_load_each(int bits, const char *p, ptrdiff_t step)
+INLINE vec vec_gather(int bits, const char *p, ptrdiff_t step)
 {
-    char block[16];
+    char lanes[16];
     for (int k = 0; k < 128 / bits; k++) {
-        memcpy(block + k * (bits / 8), p + k * step, (size_t)bits / 8);
+        memcpy(lanes + k * (bits / 8), p + k * step, (size_t)bits / 8);
     }
-    return load128(block);
+    return vec_load(bits, lanes);
 }
 
-INLINE void vec_store_each(int bits, char *p, ptrdiff_t step, vec v)
+INLINE void vec_scatter(int bits, char *p, ptrdiff_t step, vec v)
 {
-    char block[16];
-    store128(block, v);
+    char lanes[16];
+    vec_store(bits, lanes, v);
     for (int k = 0; k < 128 / bits; k++) {
-        memcpy(p + k * step, block + k * (bits / 8), (size_t)bits / 8);
+        memcpy(p + k * step, lanes + k * (bits / 8), (size_t)bits / 8);
     }
 }
 
 #include "kernels.h"
 #include "strided.h"
 #include "transpose.h"
+
+const struct target target_neon = {
+    .name = "neon",
+    .vector_bytes = 16,
+    .rows = TABLE(rows),
+    .strided = TABLE(strided),
+    .transpose = WIDTHS(transpose),
+};
 #endif

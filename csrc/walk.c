@@ -1,392 +1,274 @@
-/* One pass over operands of any layout.
+/* One operation over operands of any layout: the only way to the kernels.
  *
- * Axes are put into the output's order and joined where they can be. What is left is walked in planes of the
- * output's innermost axis `i` and one other, `j`. Operands that are contiguous along i are the kernels'
- * business, rows at a time. One that is contiguous along j instead (x an NHWC view, dy in C order) is
- * transposed into a block, and one that repeats an element along i is written out in a block, tile by tile, so
- * that block and tile stay in the L1 cache. Where an operand has another stride along i, each row is done by
- * the target's `strided`. Past the cache, rows that are short are packed into a block first. */
+ * A line of contiguous elements is one kernel call. Any other layout becomes a plan: the output's two innermost
+ * axes, `inner` and `second`, span a plane, whose rows a kernel does; the outer axes are walked plane by plane. An
+ * input that is contiguous along `second` instead of `inner` lies across: its planes are transposed tile by tile
+ * into a block in the L1 cache. CONTRIBUTING.md follows one such call. */
 #include "relu.h"
+#include <stdlib.h>
 
 enum { BLOCK_BYTES = 8192, LINE_BYTES = 64 };
 
-struct blocks {
-#ifdef _MSC_VER
-    __declspec(align(64)) char of[N_OPERANDS][BLOCK_BYTES];
-#else
-    char of[N_OPERANDS][BLOCK_BYTES] __attribute__((aligned(64)));
-#endif
-};
+struct plan;
+typedef void do_rows(const struct plan *plan, char *const data[N_OPERANDS], const struct axis *inner,
+                     const struct axis *second);
 
 struct plan {
-    const struct dtype *dtype;
     const struct target *target;
-    enum op op;
-    kernel *run;
-    int width_index, is_strided, is_direct, stream, is_packed, asks_ahead;
-    struct axis i, j, planes, outer[MAX_DIMS];
+    const struct dtype *dtype;
+    do_rows *rows; /* contiguous_rows or strided_rows */
+    enum form form;
+    int is_streamed;
+    int lies_across[N_OPERANDS];
+    struct axis inner, second, planes, *outer;
     int n_outer;
-    ptrdiff_t tile_i, tile_j;
-    enum { DIRECT, STRIDED, TRANSPOSED, REPEATED, AS_ONE, PACKED, UNUSED } way[N_OPERANDS];
+    char *memory; /* NULL without tiles; else a block for each input, where its tiles are transposed to */
 };
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-struct extent {
-    uintptr_t low, high;
-};
-
-static struct extent extent_of(const struct view *view, int k, ptrdiff_t width)
+/* Calls the kernel for rows of so many bytes. */
+INLINE void run_rows(const struct target *target, int is_streamed, enum form form, const struct dtype *dtype,
+                     char *const *data, ptrdiff_t bytes, const struct axis *rows, const struct axis *planes)
 {
-    struct extent extent = {(uintptr_t)view->data[k], (uintptr_t)view->data[k] + (uintptr_t)width};
+    const int w = width_index(dtype->width);
+    while (bytes < target->shortest_row) {
+        target = target->narrower;
+    }
+    row_kernel *const kernel = is_streamed ? target->streamed[form][w] : target->rows[form][w];
+    kernel(data[OUTPUT], data[DY], data[X], bytes, rows, planes, dtype);
+}
+
+static enum form form_of(enum op op, int repeats_dy)
+{
+    static const enum form forms[N_OPS][2] = {
+        [RELU] = {KEEP_X, KEEP_X},
+        [GRAD] = {EACH, SPLAT},
+        [BACKWARD] = {EACH, SPLAT},
+        [GRAD_STRICT] = {EACH_STRICT, SPLAT_STRICT},
+        [BACKWARD_STRICT] = {EACH_STRICT, SPLAT_STRICT},
+    };
+    return forms[op][repeats_dy];
+}
+
+/* Gives operations without a dy one: the gradients the element 1, repeated, and relu its output, which is not read. */
+static void complete(struct view *view, enum op op, const struct dtype *dtype)
+{
+    const int16_t one = 1;
+    const int is_big_endian = *(const char *)&one == 0;
+    if (has_dy(op)) {
+        return;
+    }
+    view->data[DY] = op == RELU ? view->data[OUTPUT] : (char *)&dtype->one + (is_big_endian ? 8 - dtype->width : 0);
     for (int d = 0; d < view->nd; d++) {
-        ptrdiff_t reach = (view->shape[d] - 1) * view->step[d][k];
-        if (reach < 0) {
-            extent.low += (uintptr_t)reach;
-        }
-        else {
-            extent.high += (uintptr_t)reach;
-        }
+        view->axis[d].step[DY] = op == RELU ? view->axis[d].step[OUTPUT] : 0;
     }
-    return extent;
 }
 
-int is_order_bound(const struct view *view, int k, ptrdiff_t width)
+static int is_contiguous(const struct axis *axis, ptrdiff_t width)
 {
-    const ptrdiff_t step = view->step[0][OUT];
-    if (view->nd == 1 && view->data[k] == view->data[OUT] && view->step[0][k] == step &&
-        (step >= width || -step >= width)) {
-        return 0; /* each element onto itself */
-    }
-    struct extent out = extent_of(view, OUT, width), in = extent_of(view, k, width);
-    return out.low < in.high && in.low < out.high;
+    return axis->step[OUTPUT] == width && axis->step[X] == width && (axis->step[DY] == width || axis->step[DY] == 0);
 }
 
-static int is_joined(const struct axis *outer, const struct axis *inner)
+static void contiguous_rows(const struct plan *plan, char *const data[N_OPERANDS], const struct axis *inner,
+                            const struct axis *second)
 {
-    for (int k = 0; k < N_OPERANDS; k++) {
-        if (outer->step[k] != inner->n * inner->step[k]) {
-            return 0;
-        }
-    }
-    return 1;
+    const int is_one_row = continues(second, inner);
+    const ptrdiff_t bytes = inner->n * plan->dtype->width * (is_one_row ? second->n : 1);
+    run_rows(plan->target, plan->is_streamed && bytes >= STREAMED_ROW, plan->form, plan->dtype, data, bytes,
+             is_one_row ? &ALONE : second, &plan->planes);
 }
 
-/* Fills axes[] in the output's order, outermost first, forward in the output, axes of length 1 left out and
- * neighbours joined; returns how many, or -1 where there is nothing to do. Moves data to the first element. */
-static int normalise(const struct view *view, struct axis *axes, char **data)
+static void strided_rows(const struct plan *plan, char *const data[N_OPERANDS], const struct axis *inner,
+                         const struct axis *second)
 {
-    int count = 0;
-    for (int d = 0; d < view->nd; d++) {
-        struct axis axis = {view->shape[d], {0}};
-        if (axis.n == 0) {
-            return -1;
-        }
-        if (axis.n == 1) {
-            continue;
-        }
+    const struct target *target = plan->target;
+    const int w = width_index(plan->dtype->width);
+    char *p[N_OPERANDS] = {data[OUTPUT], data[DY], data[X]};
+    while (target->strided[plan->form][w] == NULL && target->narrower) {
+        target = target->narrower;
+    }
+    strided_kernel *const kernel = target->strided[plan->form][w];
+    if (kernel == NULL) { /* elements are rows, and rows planes */
+        run_rows(target, 0, plan->form, plan->dtype, data, plan->dtype->width, inner, second);
+        return;
+    }
+    for (ptrdiff_t r = 0; r < second->n; r++) {
+        kernel(p[OUTPUT], p[DY], p[X], inner->n, inner->step, plan->dtype);
         for (int k = 0; k < N_OPERANDS; k++) {
-            axis.step[k] = view->step[d][k];
-            if (view->step[d][OUT] < 0) {
-                data[k] += (axis.n - 1) * axis.step[k];
-                axis.step[k] = -axis.step[k];
-            }
-        }
-        int at = count++;
-        for (; at > 0 && axes[at - 1].step[OUT] < axis.step[OUT]; at--) {
-            axes[at] = axes[at - 1];
-        }
-        axes[at] = axis;
-    }
-    int kept = 0;
-    for (int a = 0; a < count; a++) {
-        if (kept > 0 && is_joined(&axes[kept - 1], &axes[a])) {
-            ptrdiff_t n = axes[kept - 1].n;
-            axes[kept - 1] = axes[a];
-            axes[kept - 1].n *= n;
-        }
-        else {
-            axes[kept++] = axes[a];
+            p[k] += second->step[k];
         }
     }
-    return kept;
 }
 
-/* The axis to walk with i: one along which an operand is contiguous that is not so along i, else the next. */
+static int lies_across(const struct axis *inner, const struct axis *second, int k, ptrdiff_t width)
+{
+    const int is_splat_dy = k == DY && inner->step[k] == 0;
+    return inner->step[k] != width && second->step[k] == width && !is_splat_dy;
+}
+
+/* The axis that spans the planes with the innermost one: along which an input lies across, else the next. */
 static int second_axis(const struct axis *axes, int count, ptrdiff_t width)
 {
-    const struct axis *i = &axes[count - 1];
     for (int a = count - 2; a >= 0; a--) {
-        for (int k = DY; k < N_OPERANDS; k++) {
-            if (axes[a].step[k] == width && i->step[k] != width && i->step[k] != 0) {
-                return a;
-            }
+        if (lies_across(&axes[count - 1], &axes[a], DY, width) || lies_across(&axes[count - 1], &axes[a], X, width)) {
+            return a;
         }
     }
     return count - 2;
 }
 
-/* Whether operand k has no gaps, in the output's order. */
-static int is_flat(const struct axis *axes, int count, int k, ptrdiff_t width)
+/* Divides `axes` into inner, second and outer ones; the outer ones stay where they are. */
+static void take_axes(struct plan *plan, struct axis *axes, int count)
 {
-    for (int a = count - 1; a >= 0; width *= axes[a--].n) {
-        if (axes[a].step[k] != width) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static void make_plan(struct plan *plan, enum op op, const struct dtype *dtype, const struct axis *axes,
-                      int count, int stream)
-{
-    const ptrdiff_t width = dtype->width, block = BLOCK_BYTES / width;
-    ptrdiff_t bytes = width;
+    const ptrdiff_t width = plan->dtype->width;
+    const int second = count > 1 ? second_axis(axes, count, width) : -1;
     const struct axis alone = {1, {width, width, width}};
-    int second = count > 1 ? second_axis(axes, count, width) : -1, is_transposed = 0, in_block = 0;
-    plan->op = op;
-    plan->dtype = dtype;
-    plan->width_index = width_index(dtype->width);
-    plan->target = active_target;
-    plan->i = count > 0 ? axes[count - 1] : alone;
-    plan->j = second >= 0 ? axes[second] : alone;
+    plan->inner = count > 0 ? axes[count - 1] : alone;
+    plan->second = second >= 0 ? axes[second] : ALONE;
+    plan->planes = ALONE;
+    plan->outer = axes;
     plan->n_outer = 0;
     for (int a = 0; a < count - 1; a++) {
         if (a != second) {
             plan->outer[plan->n_outer++] = axes[a];
         }
     }
-    plan->is_strided = 0;
-    for (int k = 0; k < N_OPERANDS; k++) {
-        plan->way[k] = k == DY && !has_dy(op)                                ? UNUSED
-                       : plan->i.step[k] == width                            ? DIRECT
-                       : k != OUT && plan->i.step[k] == 0                    ? REPEATED
-                       : k != OUT && second >= 0 && plan->j.step[k] == width ? TRANSPOSED
-                                                                             : STRIDED;
-        plan->is_strided |= plan->way[k] == STRIDED;
-        is_transposed |= plan->way[k] == TRANSPOSED;
-    }
-    if (plan->way[DY] == REPEATED && !plan->is_strided) { /* one dy a row: what grad takes for 1 */
-        plan->way[DY] = AS_ONE;
-        plan->op = op == BACKWARD ? GRAD : GRAD_STRICT;
-    }
-    plan->is_direct = 1;
-    for (int k = 0; k < N_OPERANDS; k++) {
-        in_block |= plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED;
-        plan->is_direct &= plan->way[k] == DIRECT || plan->way[k] == AS_ONE || plan->way[k] == UNUSED;
-    }
-    /* Rows of less than half a block begin and end with parts of cache lines too often. */
-    plan->stream = stream && !plan->is_strided && plan->i.n * width >= BLOCK_BYTES / 2 &&
-                   !(is_transposed && plan->j.step[OUT] % LINE_BYTES);
-    plan->is_packed = stream && plan->is_direct && !plan->stream && second == count - 2 &&
-                      plan->way[DY] != AS_ONE && is_flat(axes, count, OUT, width);
-    plan->is_direct &= !plan->stream && !plan->is_packed;
-    for (int k = DY; plan->is_packed && k < N_OPERANDS; k++) {
-        if (plan->way[k] == DIRECT && !is_flat(axes, count, k, width)) {
-            plan->way[k] = PACKED;
-        }
-    }
-    plan->stream |= plan->is_packed;
-    for (int a = 0; a < count; a++) {
-        bytes *= axes[a].n;
-    }
-    plan->asks_ahead = is_transposed && bytes >= stream_threshold;
-    plan->planes = plan->is_direct && plan->n_outer > 0 ? plan->outer[--plan->n_outer] : ALONE;
-    plan->run = (plan->stream ? plan->target->kernels->stream
-                              : plan->target->kernels->run)[plan->op][plan->width_index];
-    plan->tile_i = plan->i.n;
-    plan->tile_j = plan->j.n;
-    if (in_block) {
-        /* Transposing, one line of the operand by many rows: longer rows of the output were worth more than a
-         * square (on Zen 5 a third less time), as its rows are often a multiple of 4 KB apart and so share the
-         * cache's sets. */
-        plan->tile_i = smaller(plan->i.n, is_transposed ? BLOCK_BYTES / LINE_BYTES : block);
-        plan->tile_j = smaller(plan->j.n, block / plan->tile_i);
-        plan->tile_i = smaller(plan->i.n, block / plan->tile_j);
-    }
 }
 
-/* Brings the tile of operand k, `from`, into `block`, its rows one behind the other. */
-static void bring(const struct plan *plan, int k, char *block, const char *from, ptrdiff_t ni, ptrdiff_t nj)
+static void make_plan(struct plan *plan, enum op op, struct axis *axes, int count, int may_stream)
 {
-    const ptrdiff_t bytes = ni * plan->dtype->width;
-    if (plan->way[k] == TRANSPOSED) {
-        plan->target->transpositions->of[plan->width_index](block, bytes, from, plan->i.step[k], nj, ni);
-        return;
-    }
-    for (ptrdiff_t r = 0; r < nj; r++) {
-        plan->target->kernels->fill[plan->width_index](block + r * bytes, from + r * plan->j.step[k], bytes);
-    }
-}
-
-/* Asks for what follows the tile at p along i. */
-INLINE void ask_ahead(const struct plan *plan, char *const p[N_OPERANDS], ptrdiff_t ni, ptrdiff_t nj)
-{
-    for (int k = DY; k < N_OPERANDS; k++) {
-        const int is_transposed = plan->way[k] == TRANSPOSED;
-        const ptrdiff_t step = (is_transposed ? plan->i : plan->j).step[k];
-        const ptrdiff_t rows = is_transposed ? ni : nj, bytes = (is_transposed ? nj : ni) * plan->dtype->width;
-        if (is_transposed || plan->way[k] == DIRECT) {
-            for (ptrdiff_t r = 0; r < rows; r++) {
-                prefetch(p[k] + ni * plan->i.step[k] + r * step, bytes);
-            }
-        }
-    }
-}
-
-static void run(const struct plan *plan, char *const p[N_OPERANDS], ptrdiff_t n, const struct axis *rows,
-                const struct axis *planes)
-{
-    plan->run(p[OUT], plan->way[DY] == UNUSED ? NULL : p[DY], p[X], n, rows, planes, plan->dtype);
-}
-
-/* The operation on a tile; p and the axes are those of the operands or of their blocks. */
-static void run_tile(const struct plan *plan, char *p[N_OPERANDS], const struct axis *i, const struct axis *j)
-{
-    const ptrdiff_t bytes = i->n * plan->dtype->width;
-    if (plan->is_strided) {
-        for (ptrdiff_t r = 0; r < j->n; r++) {
-            plan->target->strided->of[plan->op][plan->width_index](p[OUT], p[DY], p[X], i->n, i->step,
-                                                                   plan->dtype);
-            for (int k = 0; k < N_OPERANDS; k++) {
-                p[k] += j->step[k];
-            }
-        }
-    }
-    else if (j->step[OUT] == bytes && j->step[X] == bytes &&
-             (plan->way[DY] == UNUSED || (j->step[DY] == bytes && plan->way[DY] != AS_ONE))) {
-        run(plan, p, j->n * bytes, &ALONE, &ALONE);
-    }
-    else {
-        run(plan, p, bytes, j, &ALONE);
-    }
-}
-
-/* One (i, j) plane, tile by tile. */
-static void run_plane(const struct plan *plan, char *const data[N_OPERANDS])
-{
-    struct blocks block;
     const ptrdiff_t width = plan->dtype->width;
-    struct axis i = plan->i, j = plan->j;
-    for (ptrdiff_t j0 = 0; j0 < plan->j.n; j0 += j.n) {
-        j.n = smaller(plan->tile_j, plan->j.n - j0);
-        for (ptrdiff_t i0 = 0; i0 < plan->i.n; i0 += i.n) {
+    take_axes(plan, axes, count);
+    struct axis in_tile = plan->inner;
+    plan->lies_across[OUTPUT] = 0;
+    for (int k = DY; k < N_OPERANDS; k++) {
+        plan->lies_across[k] = lies_across(&plan->inner, &plan->second, k, width);
+        if (plan->lies_across[k]) {
+            in_tile.step[k] = width;
+        }
+    }
+    const int has_tiles = plan->lies_across[DY] || plan->lies_across[X];
+    plan->rows = is_contiguous(&in_tile, width) ? contiguous_rows : strided_rows;
+    plan->memory = has_tiles ? malloc((N_OPERANDS - 1) * BLOCK_BYTES + LINE_BYTES) : NULL;
+    if (has_tiles && plan->memory == NULL) { /* without memory: slower, but right */
+        plan->lies_across[DY] = plan->lies_across[X] = 0;
+        plan->rows = strided_rows;
+    }
+    plan->form = form_of(op, plan->inner.step[DY] == 0);
+    /* Short rows share too many cache lines with their neighbours, and so do tiles whose rows are no lines apart. */
+    plan->is_streamed = may_stream && plan->target->fence && plan->rows == contiguous_rows &&
+                        plan->inner.n * width >= BLOCK_BYTES / 2 &&
+                        !(has_tiles && plan->second.step[OUTPUT] % LINE_BYTES);
+    if (plan->rows == contiguous_rows && plan->memory == NULL && plan->n_outer > 0) {
+        plan->planes = plan->outer[--plan->n_outer];
+    }
+}
+
+/* The axes come by value: those of transposed inputs are the block's. */
+static void do_tile(const struct plan *plan, char *p[N_OPERANDS], struct axis inner, struct axis second)
+{
+    const ptrdiff_t bytes = inner.n * plan->dtype->width;
+    const struct target *target = plan->target;
+    while (bytes < target->vector_bytes && target->narrower) {
+        target = target->narrower;
+    }
+    for (int k = DY; k < N_OPERANDS; k++) {
+        if (plan->lies_across[k]) {
+            char *block = plan->memory + LINE_BYTES - (uintptr_t)plan->memory % LINE_BYTES + (k - DY) * BLOCK_BYTES;
+            target->transpose[width_index(plan->dtype->width)](block, bytes, p[k], inner.step[k], second.n, inner.n);
+            p[k] = block;
+            inner.step[k] = plan->dtype->width;
+            second.step[k] = bytes;
+        }
+    }
+    plan->rows(plan, p, &inner, &second);
+}
+
+/* A plane, tile by tile. A tile is one cache line of the input across by 128 elements along the output: squares take
+ * half as long again, since rows of the output are often a multiple of 4 KB apart and share the cache's sets. */
+static void tiled_rows(const struct plan *plan, char *const data[N_OPERANDS])
+{
+    const ptrdiff_t width = plan->dtype->width, block = BLOCK_BYTES / width;
+    const ptrdiff_t second_n = smaller(plan->second.n, block / smaller(plan->inner.n, BLOCK_BYTES / LINE_BYTES));
+    const ptrdiff_t inner_n = smaller(plan->inner.n, block / second_n);
+    struct axis inner = plan->inner, second = plan->second;
+    for (ptrdiff_t at_second = 0; at_second < plan->second.n; at_second += second.n) {
+        second.n = smaller(second_n, plan->second.n - at_second);
+        for (ptrdiff_t at_inner = 0; at_inner < plan->inner.n; at_inner += inner.n) {
             char *p[N_OPERANDS];
             for (int k = 0; k < N_OPERANDS; k++) {
-                p[k] = data[k] + j0 * plan->j.step[k] + i0 * plan->i.step[k];
+                p[k] = data[k] + at_second * plan->second.step[k] + at_inner * plan->inner.step[k];
             }
-            i.n = smaller(plan->tile_i, plan->i.n - i0);
-            if (plan->stream && i.n > 64 &&
-                (uintptr_t)p[OUT] % 64) { /* whole cache lines from the second tile on */
-                i.n = smaller(i.n, (ptrdiff_t)(64 - (uintptr_t)p[OUT] % 64) / width);
+            const ptrdiff_t misaligned = (ptrdiff_t)((uintptr_t)p[OUTPUT] % LINE_BYTES);
+            inner.n = smaller(inner_n, plan->inner.n - at_inner);
+            if (plan->is_streamed && misaligned && inner.n > LINE_BYTES) { /* whole lines from the next tile on */
+                inner.n = (LINE_BYTES - misaligned) / width;
             }
-            if (plan->asks_ahead) {
-                ask_ahead(plan, p, i.n, j.n);
-            }
-            for (int k = 0; k < N_OPERANDS; k++) {
-                if (plan->way[k] == TRANSPOSED || plan->way[k] == REPEATED) {
-                    bring(plan, k, block.of[k], p[k], i.n, j.n);
-                    p[k] = block.of[k];
-                    i.step[k] = width;
-                    j.step[k] = i.n * width;
-                }
-            }
-            run_tile(plan, p, &i, &j);
+            do_tile(plan, p, inner, second);
         }
     }
 }
 
-/* Rows too short to be streamed one by one, of an output without gaps: operands that have gaps are packed into
- * blocks, and what is in them is streamed up to the end of a cache line. */
-struct pack {
-    char *next[N_OPERANDS]; /* to be done, of those without gaps */
-    ptrdiff_t filled;
-    struct blocks block;
-};
-
-static void stream_packed(const struct plan *plan, struct pack *pack, ptrdiff_t n)
+/* Moves data to the next plane; 0 after the last. `at` counts along the outer axes. */
+static int next_plane(const struct plan *plan, ptrdiff_t *at, char *data[N_OPERANDS])
 {
-    char *p[N_OPERANDS];
-    for (int k = 0; k < N_OPERANDS; k++) {
-        p[k] = plan->way[k] == PACKED ? pack->block.of[k] : pack->next[k];
-    }
-    run(plan, p, n, &ALONE, &ALONE);
-    pack->filled -= n;
-    for (int k = 0; k < N_OPERANDS; k++) {
-        if (plan->way[k] == PACKED) {
-            memcpy(pack->block.of[k], pack->block.of[k] + n, (size_t)pack->filled);
+    for (int a = plan->n_outer - 1; a >= 0; a--) {
+        const struct axis *axis = &plan->outer[a];
+        const int is_last = ++at[a] == axis->n;
+        for (int k = 0; k < N_OPERANDS; k++) {
+            data[k] += (is_last ? 1 - axis->n : 1) * axis->step[k];
         }
-        else {
-            pack->next[k] += n;
+        if (!is_last) {
+            return 1;
         }
+        at[a] = 0;
     }
+    return 0;
 }
 
-static void pack_plane(const struct plan *plan, char *const data[N_OPERANDS], struct pack *pack)
+static void run_plane_by_plane(const struct target *target, enum op op, const struct dtype *dtype,
+                               const struct view *view, int may_stream)
 {
-    const ptrdiff_t bytes = plan->i.n * plan->dtype->width;
-    struct dtype copied = *plan->dtype; /* whose relu keeps everything */
-    copied.relu = (struct rule){0, INT64_MIN >> (64 - 8 * copied.width)};
-    struct axis rows;
-    rows.step[OUT] = bytes;
-    for (ptrdiff_t j0 = 0; j0 < plan->j.n; j0 += rows.n) {
-        rows.n = smaller((BLOCK_BYTES / 2 - pack->filled) / bytes + 1, plan->j.n - j0);
-        for (int k = DY; k < N_OPERANDS; k++) {
-            if (plan->way[k] == PACKED) {
-                rows.step[X] = plan->j.step[k];
-                plan->target->kernels->run[RELU][plan->width_index](pack->block.of[k] + pack->filled, NULL,
-                                                                    data[k] + j0 * plan->j.step[k], bytes,
-                                                                    &rows, &ALONE, &copied);
-            }
-        }
-        pack->filled += rows.n * bytes;
-        if (pack->filled >= BLOCK_BYTES / 2) {
-            stream_packed(plan, pack,
-                          pack->filled - (ptrdiff_t)((uintptr_t)(pack->next[OUT] + pack->filled) % LINE_BYTES));
-        }
-    }
-}
-
-void walk(enum op op, const struct dtype *dtype, const struct view *view, int stream)
-{
+    struct plan plan = {.target = target, .dtype = dtype};
     struct axis axes[MAX_DIMS];
-    struct plan plan;
-    char *data[N_OPERANDS] = {view->data[OUT], view->data[DY], view->data[X]};
+    char *data[N_OPERANDS];
     ptrdiff_t at[MAX_DIMS] = {0};
-    int count = normalise(view, axes, data), a;
+    memcpy(data, view->data, sizeof data);
+    const int count = order_axes(view, axes, data);
     if (count < 0) {
         return;
     }
-    make_plan(&plan, op, dtype, axes, count, stream);
-    struct pack pack;
-    memcpy(pack.next, data, sizeof data);
-    pack.filled = 0;
+    make_plan(&plan, op, axes, join_axes(axes, count), may_stream);
     do {
-        if (plan.is_direct) {
-            run(&plan, data, plan.i.n * dtype->width, &plan.j, &plan.planes);
-        }
-        else if (plan.is_packed) {
-            pack_plane(&plan, data, &pack);
+        if (plan.memory) {
+            tiled_rows(&plan, data);
         }
         else {
-            run_plane(&plan, data);
+            plan.rows(&plan, data, &plan.inner, &plan.second);
         }
-        for (a = plan.n_outer - 1; a >= 0; a--) {
-            const struct axis *axis = &plan.outer[a];
-            ptrdiff_t by = ++at[a] < axis->n ? 1 : 1 - axis->n;
-            for (int k = 0; k < N_OPERANDS; k++) {
-                data[k] += by * axis->step[k];
-            }
-            if (by == 1) {
-                break;
-            }
-            at[a] = 0;
-        }
-    } while (a >= 0);
-    if (plan.is_packed) {
-        stream_packed(&plan, &pack, pack.filled);
+    } while (next_plane(&plan, at, data));
+    free(plan.memory);
+    if (plan.is_streamed) {
+        target->fence();
     }
-    if (plan.stream) {
-        plan.target->kernels->fence();
+}
+
+void run(const struct target *target, enum op op, const struct dtype *dtype, struct view *view, int may_stream)
+{
+    const struct axis *line = &view->axis[0];
+    complete(view, op, dtype);
+    if (view->nd == 1 && is_contiguous(line, dtype->width) && !may_stream) {
+        run_rows(target, 0, form_of(op, line->step[DY] == 0), dtype, view->data, line->n * dtype->width, &ALONE,
+                 &ALONE);
     }
+    else {
+        run_plane_by_plane(target, op, dtype, view, may_stream);
+    }
+}
+
+void run_in_order(const struct target *target, enum op op, const struct dtype *dtype, struct view *view)
+{
+    complete(view, op, dtype);
+    run_rows(target, 0, form_of(op, !has_dy(op)), dtype, view->data, dtype->width, &view->axis[0], &ALONE);
 }

@@ -4,7 +4,15 @@ The C calls these with the ufunc's name, what is wrong and the exception that is
 the exception to raise, or None where it knows nothing better.
 """
 
+import sys
+from threading import RLock
+
 import numpy as np
+
+from relu_ext import _core
+
+_NAMES_OF_ROWS = {name for name, *_ in _core.dtype_table()}
+_registering = RLock()  # type numbers are shared by the five ufuncs
 
 _CHAIN_RULE = {
     "relu_grad": "; the chain rule is relu_backward(dy, x)",
@@ -45,25 +53,53 @@ def mask(name: str, *_: object) -> TypeError:
     )
 
 
-def dtype(name: str, wrong: tuple[str, type], _: object) -> TypeError | None:
-    """An operand, or `dtype=`, whose scalar type has no loop; None where NumPy may know how to cast it."""
-    operand, scalar_type = wrong
-    for types, advice in _ADVICE:  # noqa: B007
-        if issubclass(scalar_type, types):
-            break
+def dtypes(name: str, scalar_types: tuple[type, ...], _: object) -> TypeError | None:
+    """The scalar types of the inputs, and of `dtype=` if given; None where there is a loop, or NumPy may know one."""
+    inputs = ("dy", "x") if "backward" in name else ("x",)
+    if len(scalar_types) > len(inputs):  # casting= says what NumPy may cast to it
+        operands = {"dtype": scalar_types[-1]}
+    elif object in scalar_types or np.object_ in scalar_types:  # all become objects
+        operands = {}
     else:
-        if scalar_type.__module__ != "ml_dtypes":
-            return None
-        advice = _ADVICE_ON_ML_COMPLEX if "complex" in scalar_type.__name__ else _ADVICE_ON_ML_DTYPES
-    if operand == "dtype":
-        return TypeError(f"{name}: dtype={scalar_type.__name__} is not supported; write a real dtype, or leave it out")
-    return TypeError(f"{name}: {operand} is {scalar_type.__name__}, {advice.format(operand)}")
+        operands = dict(zip(inputs, scalar_types, strict=True))
+    if name != "relu" and scalar_types[len(inputs) - 1] is np.bool:
+        return mask(name)
+    if "ml_dtypes" in [scalar_type.__module__ for scalar_type in scalar_types]:
+        _register(getattr(_core, name))
+    for operand, scalar_type in operands.items():
+        advice = _advice(scalar_type)
+        if advice and operand == "dtype":
+            return TypeError(
+                f"{name}: dtype={scalar_type.__name__} is not supported; write a real dtype, or leave it out"
+            )
+        if advice:
+            return TypeError(f"{name}: {operand} is {scalar_type.__name__}, {advice.format(operand)}")
+    return None
 
 
-def comparison(name: str, x: object, error: Exception) -> TypeError | None:
+def _register(ufunc: np.ufunc) -> None:
+    """Add the loops for those rows of ml_dtypes that the imported ml_dtypes has; import nothing."""
+    ml_dtypes = sys.modules.get("ml_dtypes")
+    with _registering:
+        for name in _NAMES_OF_ROWS:
+            if hasattr(ml_dtypes, name):
+                _core.register_dtype(ufunc, name, np.dtype(getattr(ml_dtypes, name)))
+
+
+def _advice(scalar_type: type) -> str | None:
+    for types, advice in _ADVICE:
+        if issubclass(scalar_type, types):
+            return advice
+    if scalar_type.__module__ == "ml_dtypes" and scalar_type.__name__ not in _NAMES_OF_ROWS:
+        return _ADVICE_ON_ML_COMPLEX if "complex" in scalar_type.__name__ else _ADVICE_ON_ML_DTYPES
+    return None
+
+
+def comparison(name: str, what: tuple[object], error: Exception) -> TypeError | None:
     """An object that cannot be compared with 0; an exception of the object's own class says more."""
     if type(error) is not TypeError:
         return None
+    (x,) = what
     if x is None:
         advice = "pass np.nan for a missing value"
     elif isinstance(x, list | tuple):
@@ -80,7 +116,7 @@ def failure(name: str, args: tuple[object, ...], error: Exception) -> Exception 
     if type(error) is TypeError:
         for operand, arg in zip(("dy", "x")[-len(args) :], args, strict=True):
             if type(arg) is complex:  # promoted before dtypes are looked at
-                return dtype(name, (operand, np.complex128), None)
+                return TypeError(f"{name}: {operand} is complex128, {_ADVICE[0][1].format(operand)}")
     if type(error) is ValueError and "inhomogeneous" in str(error):
         better = ValueError(f"{name}: rows of different lengths are no array: {error} Pass rows of equal length")
         better.__cause__ = error
