@@ -168,6 +168,45 @@ print(len(results) // 16, all(r is True for r in results))
 """
 
 
+# The functions of one import meet a dtype of ml_dtypes for the first time, each in threads of its own; in the first
+# round nothing knows its type number yet, in later ones another import's functions do.
+REGISTRATION = """
+import sys, threading
+import numpy as np, ml_dtypes
+
+sys.setswitchinterval(1e-6)
+dtypes = [np.dtype(d) for d in (ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn)]
+expected = {
+    "relu": [0, 0, 2],
+    "relu_grad": [0, 1, 1],
+    "relu_grad_strict": [0, 0, 1],
+    "relu_backward": [0, 0, 2],
+    "relu_backward_strict": [0, 0, 2],
+}
+names = [name for name in expected for _ in range(3)]
+results = []
+
+def first_calls(k, functions, start):
+    function, dtype = functions[names[k]], dtypes[k % 3]
+    x = np.array([-1, 0, 2], dtype)
+    args, out = [x] * function.nin, np.zeros(3, dtype)
+    calls = [{}, {"out": out}, {"dtype": dtype}, {"out": out, "where": np.full(3, True)}]
+    start.wait()
+    for turn in range(4):
+        y = function(*args, **calls[(turn + k) % 4])
+        results.append(y.dtype == dtype and y.astype(float).tolist() == expected[names[k]])
+
+for _ in range(8):
+    for module in [m for m in sys.modules if m.startswith("relu_ext")]:
+        del sys.modules[module]
+    import relu_ext
+    functions, start = {name: getattr(relu_ext, name) for name in expected}, threading.Barrier(15)
+    threads = [threading.Thread(target=first_calls, args=(k, functions, start)) for k in range(15)]
+    [t.start() for t in threads]; [t.join() for t in threads]
+print(len(results), all(results))
+"""
+
+
 def python(code: str, *args: str) -> str:
     command = [sys.executable, "-W", "error", "-c", code, *args]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -181,6 +220,12 @@ def test_first_calls_race(also):
         pytest.importorskip(also)
     dtypes = 6 if also else 4
     assert python(FIRST_CALLS, *[also] if also else []) == f"{dtypes * 5 * 3 + 3 + 4} True"
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_functions_register_dtypes_at_once(_):
+    pytest.importorskip("ml_dtypes")
+    assert python(REGISTRATION) == f"{8 * 15 * 4} True"
 
 
 @pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python always has a GIL")
