@@ -61,6 +61,7 @@ GRID = (
     (BACKWARD[:1], ("float32",), (100, 2**20), STEPS),
     (BACKWARD[:1], ("float32",), (2**20,), ROWS),
     (IN_PLACE, WIDTHS, (32768,), ("every-2nd",)),
+    (OTHERS[:1], ("float32",), (32768,), (*STEPS, "rows-of-10")),
     ((FORWARD[1], BACKWARD[1]), ("float32",), (32768,), ("out-every-2nd",)),
     ((FORWARD[1], BACKWARD[0]), WIDTHS, (32768,), IMAGES),
     ((FORWARD[1], BACKWARD[0]), ("float32",), (2**20, 2**22), IMAGES),
