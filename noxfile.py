@@ -33,6 +33,12 @@ UNDER_SANITIZERS = " and not ".join(
     ["not package", "typing", "examples", "2_31", "numpy_suite", "the_fences_hold", "failing_alloc", "allocations"]
 )
 
+#: Longest functions, in lines of code without docstrings.
+LONGEST_FUNCTIONS = [
+    ("c", 40, ["csrc", "tools"]),
+    ("python", 50, ["benchmarks", "examples", "relu_ext", "tests", "tools", "noxfile.py", "setup.py"]),
+]
+
 nox.options.sessions = ["tests", "lint"]
 nox.options.error_on_missing_interpreters = False
 
@@ -198,6 +204,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     sources = sorted([*Path("csrc").glob("*.c"), *Path("csrc").glob("*.h")])
     session.run("clang-format", "--dry-run", "--Werror", *map(str, sources))
+    for language, lines, paths in LONGEST_FUNCTIONS:
+        session.run("lizard", "--warnings_only", f"--languages={language}", f"-Tnloc={lines}", "--CCN=999", *paths)
     session.run("zizmor", "--offline", ".github")
     workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
