@@ -27,10 +27,23 @@ INLINE int is_plain(PyObject *object, int type_num)
            PyDataType_METADATA(descr) == NULL && PyDataType_NAMES(descr) == NULL;
 }
 
+/* Loops of our own: NumPy's functions for these two take a tenth of a call of ten elements. */
 INLINE int is_same_shape(PyArrayObject *a, PyArrayObject *b)
 {
-    return a == b || (PyArray_NDIM(a) == PyArray_NDIM(b) &&
-                      PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a)));
+    int d = PyArray_NDIM(a) == PyArray_NDIM(b) ? PyArray_NDIM(a) : -1;
+    while (d > 0 && PyArray_DIM(a, d - 1) == PyArray_DIM(b, d - 1)) {
+        d--;
+    }
+    return d == 0;
+}
+
+INLINE npy_intp size_of(PyArrayObject *x)
+{
+    npy_intp size = 1;
+    for (int d = 0; d < PyArray_NDIM(x); d++) {
+        size *= PyArray_DIM(x, d);
+    }
+    return size;
 }
 
 /* Whether the strides tell the order of a fresh result's axes as NumPy's iterator would choose it. */
@@ -91,7 +104,7 @@ INLINE void take_view(struct view *view, PyArrayObject *out, PyArrayObject *dy, 
     view->data[X] = PyArray_DATA(x);
     if (order) {
         view->nd = 1;
-        view->axis[0] = (struct axis){PyArray_SIZE(x), {width, width, width}};
+        view->axis[0] = (struct axis){size_of(x), {width, width, width}};
         return;
     }
     view->nd = PyArray_NDIM(x);
@@ -177,7 +190,7 @@ INLINE PyObject *call_plain(enum op op, const struct dtype *dtype, PyArrayObject
             take_view(&view, out, dy, x, order);
             if (given == NULL ||
                 !(overlaps(&view, X, dtype->width) || (dy != x && overlaps(&view, DY, dtype->width)))) {
-                run_view(op, dtype, &view, given, order ? view.axis[0].n : PyArray_SIZE(x));
+                run_view(op, dtype, &view, given, size_of(x));
                 return (PyObject *)out;
             }
             Py_DECREF(out);
