@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 try:
     import relu_ext._core as _core
-except ModuleNotFoundError as error:
-    if error.name == "relu_ext._core":
-        error.msg += "\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
+except ModuleNotFoundError as _error:
+    if _error.name == "relu_ext._core":
+        _error.msg += "\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
     raise
 
 from relu_ext import _docs, _runtime
