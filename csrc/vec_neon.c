@@ -1,5 +1,5 @@
 /* 16-byte vectors, 64-bit Arm: NEON is part of the baseline. */
-#include "target.h"
+#include "relu.h"
 #ifdef ARCH_ARM
 #include <arm_neon.h>
 

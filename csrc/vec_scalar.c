@@ -1,5 +1,5 @@
 /* One element at a time, on any CPU: what the other targets are compared with. */
-#include "target.h"
+#include "relu.h"
 
 typedef int64_t vec;
 #define VEC_BYTES(bits) ((bits) / 8)
