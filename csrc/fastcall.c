@@ -65,7 +65,7 @@ static int tells_order(PyArrayObject *dy, PyArrayObject *x)
 static int shares_memory(PyArrayObject *out)
 {
     struct view view;
-    view.data[OUTPUT] = PyArray_DATA(out);
+    view.data[OUTPUT] = view.data[DY] = view.data[X] = PyArray_DATA(out);
     view.nd = PyArray_NDIM(out);
     for (int d = 0; d < view.nd; d++) {
         view.axis[d] = (struct axis){PyArray_DIM(out, d), {PyArray_STRIDE(out, d)}};

@@ -22,16 +22,14 @@ int may_touch(const struct view *view, int k, ptrdiff_t width)
 }
 
 /* Of axes in order: none steps back into what the axes inside of it span. */
-int may_overlap_itself(const struct view *view, ptrdiff_t width)
+int may_overlap_itself(struct view *view, ptrdiff_t width)
 {
-    struct axis axes[MAX_DIMS];
-    char *data[N_OPERANDS] = {view->data[OUTPUT], view->data[OUTPUT], view->data[OUTPUT]};
     ptrdiff_t span = width;
-    for (int a = order_axes(view, axes, data) - 1; a >= 0; a--) {
-        if (axes[a].step[OUTPUT] < span) {
+    for (int a = order_axes(view) - 1; a >= 0; a--) {
+        if (view->axis[a].step[OUTPUT] < span) {
             return 1;
         }
-        span += (axes[a].n - 1) * axes[a].step[OUTPUT];
+        span += (view->axis[a].n - 1) * view->axis[a].step[OUTPUT];
     }
     return 0;
 }
@@ -45,7 +43,7 @@ static void turn(struct axis *axis, char *data[N_OPERANDS])
     }
 }
 
-int order_axes(const struct view *view, struct axis *axes, char *data[N_OPERANDS])
+int order_axes(struct view *view)
 {
     int count = 0;
     for (int d = 0; d < view->nd; d++) {
@@ -57,13 +55,13 @@ int order_axes(const struct view *view, struct axis *axes, char *data[N_OPERANDS
             continue;
         }
         if (axis.step[OUTPUT] < 0) {
-            turn(&axis, data);
+            turn(&axis, view->data);
         }
         int at = count++;
-        for (; at > 0 && axes[at - 1].step[OUTPUT] < axis.step[OUTPUT]; at--) {
-            axes[at] = axes[at - 1];
+        for (; at > 0 && view->axis[at - 1].step[OUTPUT] < axis.step[OUTPUT]; at--) {
+            view->axis[at] = view->axis[at - 1];
         }
-        axes[at] = axis;
+        view->axis[at] = axis;
     }
     return count;
 }

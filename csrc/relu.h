@@ -141,15 +141,15 @@ extern const struct target *const targets[]; /* slowest first, and NULL */
 int target_is_usable(const struct target *target);
 int target_choose(const char *name); /* -1 where there is no such usable target */
 
-/* layout.c. order_axes copies the axes of `view` in the output's order, outermost first, without those of length 1,
- * and turns axes along which the output runs backwards, to which `data` is moved. Returns how many there are, or -1
- * where there is no element. join_axes joins neighbours where the outer continues the inner, for all operands. */
-int order_axes(const struct view *view, struct axis *axes, char *data[N_OPERANDS]);
+/* layout.c. order_axes puts the axes of `view` in the output's order, outermost first, drops those of length 1, and
+ * turns those along which the output runs backwards, to which it moves `data`. Returns how many there are, or -1 where
+ * there is no element. join_axes joins neighbours where the outer continues the inner, for all operands. */
+int order_axes(struct view *view);
 int join_axes(struct axis *axes, int count);
 int continues(const struct axis *outer, const struct axis *inner);
 
-int may_touch(const struct view *view, int k, ptrdiff_t width);   /* whether input k and the output are not apart */
-int may_overlap_itself(const struct view *view, ptrdiff_t width); /* the output */
+int may_touch(const struct view *view, int k, ptrdiff_t width); /* whether input k and the output are not apart */
+int may_overlap_itself(struct view *view, ptrdiff_t width);     /* the output; puts the axes in order */
 
 /* Whether to write the output in any order could change what is yet to be read of input k. A line may be its output. */
 INLINE int overlaps(const struct view *view, int k, ptrdiff_t width)
@@ -164,7 +164,7 @@ INLINE int overlaps(const struct view *view, int k, ptrdiff_t width)
     return may_touch(view, k, width);
 }
 
-/* walk.c. `view` has no dy where the operation has none. */
+/* walk.c. `view` has no dy where the operation has none, and is used up. */
 void run(const struct target *target, enum op op, const struct dtype *dtype, struct view *view, int may_stream);
 /* The same for one axis, element by element in order: where the output overlaps an input, as in accumulate. */
 void run_in_order(const struct target *target, enum op op, const struct dtype *dtype, struct view *view);

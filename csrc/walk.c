@@ -227,27 +227,24 @@ static int next_plane(const struct plan *plan, ptrdiff_t *at, char *data[N_OPERA
     return 0;
 }
 
-static void run_plane_by_plane(const struct target *target, enum op op, const struct dtype *dtype,
-                               const struct view *view, int may_stream)
+static void run_plane_by_plane(const struct target *target, enum op op, const struct dtype *dtype, struct view *view,
+                               int may_stream)
 {
     struct plan plan = {.target = target, .dtype = dtype};
-    struct axis axes[MAX_DIMS];
-    char *data[N_OPERANDS];
     ptrdiff_t at[MAX_DIMS] = {0};
-    memcpy(data, view->data, sizeof data);
-    const int count = order_axes(view, axes, data);
+    const int count = order_axes(view);
     if (count < 0) {
         return;
     }
-    make_plan(&plan, op, axes, join_axes(axes, count), may_stream);
+    make_plan(&plan, op, view->axis, join_axes(view->axis, count), may_stream);
     do {
         if (plan.memory) {
-            tiled_rows(&plan, data);
+            tiled_rows(&plan, view->data);
         }
         else {
-            plan.rows(&plan, data, &plan.inner, &plan.second);
+            plan.rows(&plan, view->data, &plan.inner, &plan.second);
         }
-    } while (next_plane(&plan, at, data));
+    } while (next_plane(&plan, at, view->data));
     free(plan.memory);
     if (plan.is_streamed) {
         target->fence();

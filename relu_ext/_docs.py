@@ -1,6 +1,6 @@
 """Docstrings, signatures and names of the ufuncs; NumPy lets them be set from 2.2 on."""
 
-from inspect import Parameter, Signature
+import sys
 
 from relu_ext import _core
 
@@ -218,14 +218,21 @@ array([1., 0., 0.])
 }
 
 _KEYWORDS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+_KEYWORDS["signature"] = None
 
 
 def describe_ufuncs() -> None:
     """Give each ufunc its docstring, its signature, and the names that it is imported and pickled by."""
-    keywords = [Parameter(k, Parameter.KEYWORD_ONLY, default=v) for k, v in {**_KEYWORDS, "signature": None}.items()]
+    inspect = sys.modules.get("inspect")  # NumPy has loaded it, from 2.4 on; it would be most of the import
     for name, doc in _DOCS.items():
         ufunc = getattr(_core, name)
         inputs = ("dy", "x")[-ufunc.nin :]
-        ufunc.__signature__ = Signature([*(Parameter(k, Parameter.POSITIONAL_ONLY) for k in inputs), *keywords])
-        ufunc.__doc__ = f"{name}{ufunc.__signature__}\n\n{doc}"
+        keywords = ", ".join(f"{keyword}={default!r}" for keyword, default in _KEYWORDS.items())
+        ufunc.__doc__ = f"{name}({', '.join(inputs)}, /, *, {keywords})\n\n{doc}"
         ufunc.__module__, ufunc.__qualname__ = "relu_ext", name
+        if inspect:
+            parameters = [inspect.Parameter(k, inspect.Parameter.POSITIONAL_ONLY) for k in inputs]
+            parameters += [
+                inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in _KEYWORDS.items()
+            ]
+            ufunc.__signature__ = inspect.Signature(parameters)

@@ -58,8 +58,9 @@ def test_the_wrong_lines_are_reported_and_no_others(checker, reports, tmp_path):
     found = reports(tmp_path)
     lines = (CASES / "wrong.py").read_text(encoding="utf-8").splitlines()
     marked = {("wrong.py", number) for number, line in enumerate(lines, 1) if line.endswith("  # error")}
+    allowed = marked | {("wrong.py", number) for number, line in enumerate(lines, 1) if "  # error in newer" in line}
     assert marked
-    assert [report for report in found if report[:2] not in marked] == []
+    assert [report for report in found if report[:2] not in allowed] == []
     assert sorted(marked - {report[:2] for report in found}) == []
 
 

@@ -632,8 +632,8 @@ static void check_run(void)
         const int is_aligned = random_in(0, 3) != 0, on = random_in(0, 3) ? OUTPUT : (int)random_in(DY, X);
         const ptrdiff_t bytes = lay_out(&view, at, is_aligned, on);
         const int may_stream = is_aligned && on == OUTPUT && random_in(0, 3);
-        struct view given = in_got(op, &view, at);
-        if (may_overlap_itself(&given, dtype->width)) {
+        struct view given = in_got(op, &view, at), used = in_got(BACKWARD, &view, at);
+        if (may_overlap_itself(&used, dtype->width)) {
             print_view(&view, at);
             fail("may_overlap_itself() where no element lies in another's steps");
         }
@@ -727,7 +727,8 @@ static int is_plainly_safe(const struct view *view, const ptrdiff_t at[N_OPERAND
  * the view for safe to write in any order. */
 static int check_overlaps(const struct view *view, const struct view *given, const ptrdiff_t at[N_OPERANDS])
 {
-    const int may_itself = may_overlap_itself(given, dtype->width);
+    struct view used = *given;
+    const int may_itself = may_overlap_itself(&used, dtype->width);
     int is_safe = !may_itself;
     if (writes_a_byte_twice(view, at[OUTPUT]) && !may_itself) {
         print_view(view, at);
