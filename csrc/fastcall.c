@@ -199,6 +199,13 @@ INLINE PyObject *call_plain(enum op op, const struct dtype *dtype, PyArrayObject
     return call_iterated(op, dtype, arrays);
 }
 
+/* GCC makes a tail call of it, so that the two kilobytes of a view are not on the stack while NumPy runs. */
+NOINLINE PyObject *call_numpy(enum op op, PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyObject *result = numpy_call(self, args, nargsf, kwnames);
+    return result ? result : explain(op, "failure", args, PyVectorcall_NARGS(nargsf));
+}
+
 INLINE PyObject *call(enum op op, PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     const Py_ssize_t n_in = has_dy(op) ? 2 : 1, n_args = PyVectorcall_NARGS(nargsf);
@@ -218,8 +225,7 @@ INLINE PyObject *call(enum op op, PyObject *self, PyObject *const *args, size_t 
             }
         }
     }
-    PyObject *result = numpy_call(self, args, nargsf, kwnames);
-    return result ? result : explain(op, "failure", args, n_args);
+    return call_numpy(op, self, args, nargsf, kwnames);
 }
 
 #define CALL(op)                                                                                                       \
