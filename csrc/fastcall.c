@@ -200,7 +200,7 @@ INLINE PyObject *call_plain(enum op op, const struct dtype *dtype, PyArrayObject
 }
 
 /* GCC makes a tail call of it, so that the two kilobytes of a view are not on the stack while NumPy runs. */
-NOINLINE PyObject *call_numpy(enum op op, PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+NPY_NOINLINE PyObject *call_numpy(enum op op, PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     PyObject *result = numpy_call(self, args, nargsf, kwnames);
     return result ? result : explain(op, "failure", args, PyVectorcall_NARGS(nargsf));

@@ -21,10 +21,8 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define INLINE static __forceinline
-#define NOINLINE static __declspec(noinline)
 #else
 #define INLINE static inline __attribute__((always_inline))
-#define NOINLINE static __attribute__((noinline))
 #endif
 
 /* What the user calls. */
