@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 class _Duck(Protocol):
     """An object that handles ufuncs itself, such as a DataFrame or a dask array.
 
-    An ndarray asks for certain literals as `method`, so that with str here it is none of these: it has to match by its
+    An ndarray takes certain literals as `method`, so that with str here it is none of these: it has to match by its
     dtype, or a boolean `x` of a gradient would not be noticed.
     """
 
@@ -54,7 +54,7 @@ _RealArrayT = TypeVar("_RealArrayT", bound=_RealArray)
 _RealScalarT = TypeVar("_RealScalarT", bound=np.integer[Any] | np.floating[Any])
 _DuckT = TypeVar("_DuckT", bound=_Duck)
 _OutT = TypeVar("_OutT", bound=np.ndarray[Any, Any])
-_ResultT = TypeVar("_ResultT", bound=np.generic)  # what dtype= asks for
+_ResultT = TypeVar("_ResultT", bound=np.generic)  # of the dtype that dtype= names
 _ShapeT = TypeVar("_ShapeT", bound=tuple[Any, ...])
 _RealDTypeT = TypeVar("_RealDTypeT", bound=np.dtype[_Real])
 _NameT = TypeVar("_NameT", bound=LiteralString)

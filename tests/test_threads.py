@@ -120,8 +120,21 @@ def test_one_output_in_shares(dtype, in_place, target):
         assert_same(out, expected)
 
 
+# Both scripts below call every function with [-1, 0, 2].
+EXPECTED = """
+expected = {
+    "relu": [0, 0, 2],
+    "relu_grad": [0, 1, 1],
+    "relu_grad_strict": [0, 0, 1],
+    "relu_backward": [0, 0, 2],
+    "relu_backward_strict": [0, 0, 2],
+}
+"""
+
 # 16 threads import the package and call each function for the first time, every thread with another one.
-FIRST_CALLS = """
+FIRST_CALLS = (
+    EXPECTED
+    + """
 import sys, threading
 import numpy as np
 
@@ -130,13 +143,6 @@ if sys.argv[1:] == ["ml_dtypes"]:
     import ml_dtypes
     dtypes[1:1] = [ml_dtypes.bfloat16, ml_dtypes.float8_e5m2]
 arrays = [np.array([0, 1, 0], d) if d == "?" else np.array([-1, 0, 2], d) for d in dtypes]
-expected = {
-    "relu": [0, 0, 2],
-    "relu_grad": [0, 1, 1],
-    "relu_grad_strict": [0, 0, 1],
-    "relu_backward": [0, 0, 2],
-    "relu_backward_strict": [0, 0, 2],
-}
 turns = [(name, x) for x in arrays for name in expected]
 start, results = threading.Barrier(16), []
 
@@ -166,23 +172,19 @@ threads = [threading.Thread(target=run, args=(k,)) for k in range(16)]
 [t.start() for t in threads]; [t.join() for t in threads]
 print(len(results) // 16, all(r is True for r in results))
 """
+)
 
 
 # The functions of one import meet a dtype of ml_dtypes for the first time, each in threads of its own; in the first
 # round nothing knows its type number yet, in later ones another import's functions do.
-REGISTRATION = """
+REGISTRATION = (
+    EXPECTED
+    + """
 import sys, threading
 import numpy as np, ml_dtypes
 
 sys.setswitchinterval(1e-6)
 dtypes = [np.dtype(d) for d in (ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn)]
-expected = {
-    "relu": [0, 0, 2],
-    "relu_grad": [0, 1, 1],
-    "relu_grad_strict": [0, 0, 1],
-    "relu_backward": [0, 0, 2],
-    "relu_backward_strict": [0, 0, 2],
-}
 names = [name for name in expected for _ in range(3)]
 results = []
 
@@ -205,6 +207,7 @@ for _ in range(8):
     [t.start() for t in threads]; [t.join() for t in threads]
 print(len(results), all(results))
 """
+)
 
 
 def python(code: str, *args: str) -> str:
