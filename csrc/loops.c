@@ -12,20 +12,7 @@ struct dtype user_dtypes[N_USER] = {
 #include "dtypes.def"
 };
 
-static const struct dtype *builtin_rows[NPY_NTYPES_LEGACY]; /* by type number */
-
-const struct dtype *dtype_of(int type_num)
-{
-    if (type_num >= 0 && type_num < NPY_NTYPES_LEGACY) {
-        return builtin_rows[type_num];
-    }
-    for (int i = 0; type_num >= NPY_USERDEF && i < N_USER; i++) {
-        if (user_dtypes[i].type_num == type_num) {
-            return &user_dtypes[i];
-        }
-    }
-    return NULL;
-}
+const struct dtype *builtin_rows[NPY_NTYPES_LEGACY]; /* by type number */
 
 INLINE void take_line(struct view *line, enum op op, char **args, npy_intp n, npy_intp const *steps)
 {

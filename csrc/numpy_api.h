@@ -43,7 +43,20 @@ extern const struct dtype builtin_dtypes[N_BUILTIN];
 extern struct dtype user_dtypes[N_USER]; /* type_num is -1 until ml_dtypes is in use */
 
 void loops_init(void);
-const struct dtype *dtype_of(int type_num); /* NULL where the dtype is no row */
+extern const struct dtype *builtin_rows[NPY_NTYPES_LEGACY]; /* by type number */
+
+INLINE const struct dtype *dtype_of(int type_num)
+{
+    if (type_num >= 0 && type_num < NPY_NTYPES_LEGACY) {
+        return builtin_rows[type_num];
+    }
+    for (int i = 0; type_num >= NPY_USERDEF && i < N_USER; i++) {
+        if (user_dtypes[i].type_num == type_num) {
+            return &user_dtypes[i];
+        }
+    }
+    return NULL;
+}
 
 /* module.c */
 extern const char *const op_names[N_OPS];

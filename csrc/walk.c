@@ -255,13 +255,11 @@ void run(const struct target *target, enum op op, const struct dtype *dtype, str
 {
     const struct axis *line = &view->axis[0];
     complete(view, op, dtype);
-    if (view->nd == 1 && is_contiguous(line, dtype->width) && !may_stream) {
-        run_rows(target, 0, form_of(op, line->step[DY] == 0), dtype, view->data, line->n * dtype->width, &ALONE,
-                 &ALONE);
-    }
-    else {
+    if (view->nd != 1 || may_stream || !is_contiguous(line, dtype->width)) {
         run_plane_by_plane(target, op, dtype, view, may_stream);
+        return;
     }
+    run_rows(target, 0, form_of(op, line->step[DY] == 0), dtype, view->data, line->n * dtype->width, &ALONE, &ALONE);
 }
 
 void run_in_order(const struct target *target, enum op op, const struct dtype *dtype, struct view *view)
