@@ -117,7 +117,7 @@ MUTANTS = [
         ("read-only output not seen", "fastcall.c", "(NPY_ARRAY_WRITEABLE | WARN_ON_WRITE)) !=", "0) =="),
         ("warning on write not given", "fastcall.c", "(NPY_ARRAY_WRITEABLE | WARN_ON_WRITE)", "NPY_ARRAY_WRITEABLE"),
         ("output that shares memory not seen", "fastcall.c", "(!order && shares_memory(given))", "0"),
-        ("any dtype taken for that of x", "fastcall.c", "descr == plain ||", "1 ||"),
+        ("any dtype taken for that of x", "fastcall.c", "descr == like ||", "1 ||"),
         ("byte order not seen", "fastcall.c", "PyArray_ISNBO(descr->byteorder) &&", ""),
         ("dtype with fields not seen", "fastcall.c", "&& PyDataType_NAMES(descr) == NULL", ""),
         ("dtype with metadata not seen", "fastcall.c", "PyDataType_METADATA(descr) == NULL &&", ""),
