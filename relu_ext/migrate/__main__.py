@@ -1,15 +1,21 @@
-"""``python -m relu_ext.migrate``: prints a diff that has scripts use relu_ext. Needs LibCST."""
+"""``python -m relu_ext.migrate``: prints a diff that has scripts and notebooks use relu_ext. Needs LibCST."""
 
 import argparse
-import difflib
 import os
 import re
-import shutil
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
+from relu_ext.migrate.files import STDIN, Part, Result, explain, find, write
+from relu_ext.migrate.report import print_diff, print_notes, shown_name, summary
 from relu_ext.migrate.spellings import DIFFERENCES, table
+
+if TYPE_CHECKING:  # it needs LibCST
+    from relu_ext.migrate.rewrite import Note
+
+    Rewrite = Callable[[bytes], tuple[bytes, list[Note]]]
 
 EPILOG = "\n".join(
     [
@@ -17,60 +23,89 @@ EPILOG = "\n".join(
         *(f"  {key + ':':<7}{meaning}" for key, meaning in DIFFERENCES.items()),
         "Operands are taken to be arrays of real numbers.",
         "",
-        "The diff goes to standard output, as `patch -p0` takes it. What looks like ReLU",
-        "but cannot be decided from the text is listed on standard error with the line,",
-        "the reason and what to write, and is left alone.",
+        "The diff goes to standard output, as `patch -p0` takes it; that of a notebook shows",
+        "its cells, and is for reading only. What looks like ReLU but cannot be decided from",
+        "the text is listed on standard error with the line, the reason and what to write,",
+        "and is left alone. A summary follows.",
         "",
-        "exit status: 0 if all files could be read, parsed and (--write) written, whether",
-        "or not anything was to change; 1 if not; 2 if the command line is wrong",
+        "exit status: 0 if all went well, whether or not anything was to change; 1 if --check",
+        "is given and something would change; 2 if a file could not be read, parsed or",
+        "written (the others are done), or if the command line is wrong",
     ]
 )
 
 
-def diff(file: str, before: bytes, after: bytes) -> bytes:
-    """Return a unified diff, in the encoding of the file."""
-    name = os.fsencode(file) + (b"\t" if " " in file else b"")
-    old, new = (re.findall(rb"[^\n]*\n|[^\n]+", text) for text in (before, after))
-    lines = difflib.diff_bytes(difflib.unified_diff, old, new, name, name)
-    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)
-
-
-def replace(file: str, content: bytes) -> None:
-    """Write a file at once or not at all; of a symbolic link, the file that it points to."""
-    path = os.path.realpath(file)
-    with open(path, "r+b"):  # a file that is read-only stays as it is
-        pass
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".relu_ext-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fsync(stream.fileno())
-        if hasattr(os, "chown"):  # a superuser writes other people's files
-            os.chown(temporary, os.stat(path).st_uid, os.stat(path).st_gid)
-        shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m relu_ext.migrate",
         description="Print a diff in which ReLU and its gradient, however spelled, are calls of relu_ext.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="Python scripts")
-    parser.add_argument("--write", action="store_true", help="apply the diff as well, each file at once or not at all")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="scripts and notebooks, folders to search for *.py and *.ipynb, or - for standard input",
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="print no diff; exit with 1 if something would change")
+    mode.add_argument(
+        "--write",
+        action="store_true",
+        help="apply the diff as well, each file whole or not at all; of standard input, print the new source instead",
+    )
+    parser.add_argument("--diff", action="store_true", help="print the diff (the default), also with --check, --quiet")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="change what has the spelling of ReLU but is not said to be an activation, such as margins and clamps, "
+        "as well",
+    )
     parser.add_argument("--no-comments", action="store_true", help="do not tell the differences in comments")
     parser.add_argument("--table", action="store_true", help="print the table of spellings instead, in Markdown")
-    options = parser.parse_args(arguments)
-    if options.table:
-        print(table(), end="")
-        return 0
-    if not options.files:
-        parser.error("no FILE given")
+    return parser
+
+
+def read(file: str) -> bytes:
+    if file == STDIN:
+        return sys.stdin.buffer.read()
+    with open(file, "rb") as stream:
+        return stream.read()
+
+
+def migrate(file: str, content: bytes, rewrite: "Rewrite") -> Result:
+    """Return what becomes of a script or a notebook."""
+    if file.endswith(".ipynb") or (file == STDIN and re.match(rb'\s*\{\s*"', content) and b'"nbformat"' in content):
+        from relu_ext.migrate import notebooks
+
+        return notebooks.migrate(content, rewrite)
+    after, notes = rewrite(content)
+    parts = [Part("", content, after)] if after != content else []
+    return Result(after, parts, [(f":{line}", text) for line, text in notes], [])
+
+
+def do(file: str, options: argparse.Namespace, rewrite: "Rewrite") -> Result:
+    """Rewrite a file as far as the options say, and print what they say."""
+    before = read(file)
+    result = migrate(file, before, rewrite)
+    if options.write and file == STDIN:
+        sys.stdout.buffer.write(result.content)
+        sys.stdout.flush()
+    elif options.write and result.content != before:
+        write(file, before, result.content)
+    if options.diff or not (options.quiet or options.check or (options.write and file == STDIN)):
+        print_diff(file, result)
+    if not options.quiet:
+        print_notes(file, result)
+        if options.check and result.parts:
+            print(f"{shown_name(file)}: would be changed", file=sys.stderr)
+    return result
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do all files, and return the exit status."""
     try:
         import libcst
 
@@ -78,24 +113,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "libcst":
             raise
-        sys.exit("python -m relu_ext.migrate needs LibCST: pip install 'relu_ext[migrate]'")
-    status = 0
-    for file in options.files:
+        print("python -m relu_ext.migrate needs LibCST: pip install 'relu_ext[migrate]'", file=sys.stderr)
+        return 2
+    rewriting = partial(rewrite, comments=not options.no_comments, everything=options.all)
+    errors: list[BaseException] = []
+
+    def failed(file: str, error: BaseException) -> None:
+        line, text = explain(error)
+        print(f"{shown_name(file)}{f':{line}' if line else ''}: error: {text}", file=sys.stderr)
+        errors.append(error)
+
+    results = []
+    for file in find(options.files, lambda error: failed(error.filename, error)):
         try:
-            with open(file, "rb") as stream:
-                before = stream.read()
-            after, notes = rewrite(before, comments=not options.no_comments)
-            sys.stdout.buffer.write(diff(file, before, after))
-            sys.stdout.flush()
-            for line, text in notes:
-                print(f"{file}:{line}: {text}", file=sys.stderr)
-            if options.write and after != before:
-                replace(file, after)
+            results.append(do(file, options, rewriting))
+        except BrokenPipeError:
+            raise
         except (OSError, SyntaxError, ValueError, MemoryError, RecursionError, libcst.ParserSyntaxError) as error:
-            where = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            print(f"{file}{where}: error: {getattr(error, 'msg', str(error)) or type(error).__name__}", file=sys.stderr)
-            status = 1
-    return status
+            failed(file, error)
+    if not options.quiet:
+        print(summary(results, len(errors), options.write), file=sys.stderr)
+    if errors:
+        return 2
+    return 1 if options.check and any(result.parts for result in results) else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if options.table:
+        print(table(), end="")
+        return 0
+    if not options.files:
+        parser.error("no FILE given")
+    if STDIN in options.files and options.write and options.diff:
+        parser.error("standard output cannot take both the new source (- and --write) and --diff")
+    try:
+        return run(options)
+    except BrokenPipeError:  # whoever reads the diff, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
 
 
 if __name__ == "__main__":

@@ -5,21 +5,21 @@ parentheses, mirrored comparisons, `np.multiply` for `*`, keywords for positions
 """
 
 import ast
-from collections.abc import Collection, Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 import libcst as cst
 
-from relu_ext.migrate.spellings import SPELLINGS, Spelling
+from relu_ext.migrate.spellings import BARE, SPELLINGS, Spelling
 
 Node: TypeAlias = cst.CSTNode
 Term: TypeAlias = tuple[str, list[Node]]
 Pattern: TypeAlias = str | tuple[str, list["Pattern"]]  # an operand's name, or a head and its parts
 Found: TypeAlias = dict[str, list[Node]]  # where each operand stands
 
-OPERANDS = {"x", "y", "dout", "dx", "dtype", "mask"}
+OPERANDS = {"x", "y", "dout", "dx", "g", "out", "dtype", "mask"}
 ALIASES = {"absolute": "abs", "multiply": "Multiply"}
-METHODS = {"clip", "astype"}
+METHODS = {"clip", "astype", "copy"}
 COMMUTE = {"Multiply", "Add", "maximum", "fmax"}
 #: Comparisons with zero on the right, and on the left.
 COMPARE = {
@@ -27,17 +27,27 @@ COMPARE = {
     **dict.fromkeys(("GreaterThanEqual", "greater_equal"), (">= 0", "<= 0")),
     **dict.fromkeys(("LessThan", "less"), ("< 0", "> 0")),
     **dict.fromkeys(("LessThanEqual", "less_equal"), ("<= 0", ">= 0")),
+    **dict.fromkeys(("Equal", "equal"), ("== 0", "== 0")),
+    **dict.fromkeys(("NotEqual", "not_equal"), ("!= 0", "!= 0")),
 }
-MASKS = {head for heads in COMPARE.values() for head in heads}
+MASKS = {"> 0", ">= 0", "< 0", "<= 0"}
+ZEROS = {"float16", "float32", "float64", "int8", "int32", "int64"}
 
 
 def code(node: Node) -> str:
     return cst.Module([]).code_for_node(node)
 
 
+def compare(head: str, operand: Node) -> cst.Comparison:
+    """Return the comparison with zero whose head this is."""
+    operators = {">": cst.GreaterThan(), ">=": cst.GreaterThanEqual(), "<": cst.LessThan(), "<=": cst.LessThanEqual()}
+    target = cst.ComparisonTarget(operators[head.split()[0]], cst.Integer("0"))
+    return cst.Comparison(cast(cst.BaseExpression, operand), [target])
+
+
 def same(a: Node, b: Node) -> bool:
     """Whether two expressions say the same, whatever their spaces and parentheses."""
-    return ast.dump(ast.parse(f"({code(a)}\n)")) == ast.dump(ast.parse(f"({code(b)}\n)"))
+    return a is b or ast.dump(ast.parse(f"({code(a)}\n)")) == ast.dump(ast.parse(f"({code(b)}\n)"))
 
 
 def walk(node: Node, but: Collection[Node] = ()) -> Iterator[Node]:
@@ -47,37 +57,64 @@ def walk(node: Node, but: Collection[Node] = ()) -> Iterator[Node]:
             yield from walk(child, but)
 
 
-class Reader:
-    """Reads nodes as terms: this one those of the table, where `np` is NumPy."""
-
-    def __init__(self) -> None:
-        self.terms: dict[Node, Term] = {}
+class Names(Protocol):
+    """What the names of a text stand for."""
 
     def name(self, node: Node) -> str:
-        """Return the last part of a dotted name."""
-        name = node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
-        return ALIASES.get(name, name)
+        """Return the last part of a dotted name, by the name that NumPy has for it."""
+
+    def is_module(self, node: Node) -> bool:
+        """Whether it is a name of a module."""
+
+    def mask(self, node: Node) -> Node | None:
+        """Return the comparison that was saved under a name."""
+
+    def slope(self, node: Node) -> Node | None:
+        """Return the comparison that the call of a derivative function comes to."""
+
+
+class TableNames:
+    """The names of the table, where `np` is NumPy."""
+
+    def name(self, node: Node) -> str:
+        return last_name(node)
 
     def is_module(self, node: Node) -> bool:
         return isinstance(node, cst.Name) and node.value == "np"
 
+    def mask(self, node: Node) -> Node | None:
+        return None
+
+    def slope(self, node: Node) -> Node | None:
+        return None
+
+
+def last_name(node: Node) -> str:
+    name = node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+    return ALIASES.get(name, name)
+
+
+class Reader:
+    """Reads nodes as terms. `numbers` are the ways in which masks are made numbers."""
+
+    def __init__(self, names: Names, numbers: Sequence[Pattern]) -> None:
+        self.names = names
+        self.numbers = numbers
+        self.terms: dict[Node, Term] = {}
+
     def is_method(self, node: cst.Call) -> bool:
         func = node.func
-        return isinstance(func, cst.Attribute) and func.attr.value in METHODS and not self.is_module(func.value)
-
-    def saved_mask(self, node: Node) -> Node | None:
-        """Return the comparison that was saved under this name."""
-        return None
+        return isinstance(func, cst.Attribute) and func.attr.value in METHODS and not self.names.is_module(func.value)
 
     def term(self, node: Node) -> Term:
         if node not in self.terms:
-            self.terms[node] = self.read(self.saved_mask(node) or node)
+            self.terms[node] = self.read(self.names.mask(node) or node)
         return self.terms[node]
 
     def read(self, node: Node) -> Term:
         match node:
             case cst.Name():
-                return self.name(node), []
+                return self.names.name(node), []
             case cst.Integer() | cst.Float():
                 return repr(node.evaluated_value), []
             case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=operator, comparator=right)]):
@@ -89,19 +126,31 @@ class Reader:
             case cst.BinaryOperation(left=left, operator=operator, right=right):
                 return type(operator).__name__, [left, right]
             case cst.AugAssign(target=target, operator=cst.MultiplyAssign(), value=value):
-                return "*=", [target, self.factor(value)]
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript() as target)], value=value):
-                return ("= 0", [target]) if self.is_zero(value) else ("=", [target, value])
+                return ("*= 0", [target]) if self.is_zero(value) else ("*=", [target, self.factor(value)])
+            case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
+                return self.assignment(target, value)
             case cst.Subscript(value=array, slice=[cst.SubscriptElement(slice=cst.Index(value=index, star=None))]):
                 return "[]", [array, index]
             case cst.Attribute(value=value):
-                return (self.name(node), []) if self.is_module(value) else (f".{self.name(node)}", [value])
+                name = self.names.name(node)
+                return (name, []) if self.names.is_module(value) else (f".{name}", [value])
             case cst.Call() if not any(arg.star for arg in node.args):
                 return self.call(node)
         return "", []
 
+    def assignment(self, target: Node, value: Node) -> Term:
+        if isinstance(target, cst.Subscript):
+            if self.is_zero(value):
+                return "= 0", [target]
+            if self.term(value)[0] in ("1", "1.0"):
+                return "= 1", [target]
+        return "=", [target, value]
+
     def is_zero(self, node: Node) -> bool:
-        return self.term(node)[0] in ("0", "0.0")
+        head, parts = self.term(node)
+        if head in ZEROS and len(parts) == 1:  # np.float32(0)
+            head = self.term(parts[0])[0]
+        return head in ("0", "0.0")
 
     def comparison(self, operator: str, sides: list[Node]) -> Term:
         for left in (0, 1):
@@ -110,7 +159,7 @@ class Reader:
         return "", []
 
     def call(self, node: cst.Call) -> Term:
-        head = self.name(node.func)
+        head = self.names.name(node.func)
         parts: list[Node] = [arg.value for arg in node.args if arg.keyword is None]
         named: dict[str, Node] = {arg.keyword.value: arg.value for arg in node.args if arg.keyword}
         if self.is_method(node):
@@ -122,13 +171,17 @@ class Reader:
                     parts += given or [cst.Name("None")]
         if head in COMPARE and len(parts) == 2 and not named:
             return self.comparison(head, parts)
+        if head in ("array", "asarray") and len(parts) == 1 and not named and self.term(parts[0])[0] in MASKS:
+            return self.term(parts[0])
         if head == "Multiply":
             parts = [self.factor(part) for part in parts]
         return " ".join([head, *sorted(named)]), [*parts, *(named[key] for key in sorted(named))]
 
     def factor(self, node: Node) -> Node:
         """Return the mask itself where a mask, made numbers, is what is multiplied by."""
-        found = (ways["mask"][0] for pattern in NUMBERS for ways in self.unify(pattern, node, {}))
+        if slope := self.names.slope(node):
+            return slope
+        found = (ways["mask"][0] for pattern in self.numbers for ways in self.unify(pattern, node, {}))
         return next((mask for mask in found if self.term(mask)[0] in MASKS), node)
 
     def unify(self, pattern: Pattern, node: Node, found: Found) -> Iterator[Found]:
@@ -145,8 +198,10 @@ class Reader:
                 for one, part in zip(patterns, order, strict=True):
                     ways = [more for way in ways for more in self.unify(one, part, way)]
                 yield from ways
-        elif head.isdigit() and isinstance(node, cst.Float) and node.evaluated_value == int(head):
+        elif head == "0" and self.is_zero(node):
             yield {**found, "float": [node]}  # promotes integers
+        elif head.isdigit() and isinstance(node, cst.Float) and node.evaluated_value == int(head):
+            yield {**found, "float": [node]}
 
     def pattern(self, node: Node) -> Pattern:
         if isinstance(node, cst.Name) and node.value in OPERANDS:
@@ -156,17 +211,41 @@ class Reader:
 
 
 class Rule(NamedTuple):
-    """A row of the table, read: what fits `pattern` is replaced by `function(arguments)`."""
+    """A row of the table, read: what fits `patterns`, one for each statement, becomes `call`."""
 
     row: Spelling
-    pattern: Pattern
-    function: str
-    arguments: list[tuple[str, str]]  # keyword or nothing, operand
+    patterns: list[Pattern]
+    call: cst.BaseExpression  # with the names of operands
+
+    @property
+    def function(self) -> str:
+        return next(part.value for part in walk(self.call) if isinstance(part, cst.Name) and "relu" in part.value)
+
+    @property
+    def operands(self) -> list[str]:
+        return [name.value for name in names_of(self.call) if name.value in OPERANDS]
+
+    def is_in_place(self) -> bool:
+        return any(isinstance(part, cst.Arg) and part.keyword for part in walk(self.call))
 
 
-def parse(text: str) -> Node:
+def names_of(expression: Node) -> list[cst.Name]:
+    """Return the names in an expression, without those of keywords and attributes."""
+    parts = list(walk(expression))
+    others = [
+        part.keyword if isinstance(part, cst.Arg) else part.attr
+        for part in parts
+        if isinstance(part, cst.Arg | cst.Attribute)
+    ]
+    return [part for part in parts if isinstance(part, cst.Name) and all(part is not other for other in others)]
+
+
+def statements(text: str) -> list[Node]:
+    return list(cst.ensure_type(cst.parse_statement(text), cst.SimpleStatementLine).body)
+
+
+def essence(statement: Node) -> Node:
     """Return the expression that a line of the table is about, or the assignment if it is one in place."""
-    statement = cst.ensure_type(cst.parse_statement(text), cst.SimpleStatementLine).body[0]
     if isinstance(statement, cst.Expr):
         return statement.value
     if isinstance(statement, cst.Assign) and isinstance(statement.targets[0].target, cst.Name):
@@ -174,21 +253,21 @@ def parse(text: str) -> Node:
     return statement
 
 
-def read_rule(row: Spelling) -> Rule:
-    call = cst.ensure_type(parse(row.after), cst.Call)
-    arguments = [(arg.keyword.value if arg.keyword else "", code(arg.value)) for arg in call.args]
-    return Rule(row, Reader().pattern(parse(row.before)), code(call.func), arguments)
+def read_rule(row: Spelling, reader: Reader) -> Rule:
+    parts = statements(row.before)
+    patterns = [reader.pattern(part if len(parts) > 1 else essence(part)) for part in parts]
+    call = essence(statements(row.after)[0])
+    assert isinstance(call, cst.BaseExpression)
+    return Rule(row, patterns, call)
 
 
-#: How masks are made numbers; empty while these are read.
-NUMBERS: list[Pattern] = []
-NUMBERS += [
-    Reader().pattern(parse(text))
-    for text in (
-        "mask.astype(dtype)",
-        "np.where(mask, 1, 0)",
-        "1 * mask",
-        *(f"np.{name}(mask)" for name in ("float16", "float32", "float64", "int8", "int32", "int64")),
-    )
-]
-RULES = [read_rule(row) for row in SPELLINGS if ";" not in row.before]
+def read_numbers() -> list[Pattern]:
+    texts = ("mask.astype(dtype)", "np.where(mask, 1, 0)", "1 * mask", *(f"np.{name}(mask)" for name in sorted(ZEROS)))
+    more = ("np.asarray(mask, dtype=dtype)", "np.array(mask, dtype=dtype)", "np.asarray(mask, dtype)")
+    reader = Reader(TableNames(), ())
+    return [reader.pattern(cst.parse_expression(text)) for text in (*texts, *more)]
+
+
+NUMBERS = read_numbers()
+BARE_RULES = [read_rule(row, Reader(TableNames(), ())) for row in BARE]
+RULES = [read_rule(row, Reader(TableNames(), NUMBERS)) for row in SPELLINGS]

@@ -16,7 +16,7 @@ from pages import DOCS, fences
 from test_package import FUNCTIONS, run_doctest
 
 import relu_ext
-from relu_ext.migrate.spellings import SPELLINGS
+from relu_ext.migrate.spellings import ROWS
 
 for library in ("sphinx", "numpydoc", "myst_nb", "pydata_sphinx_theme"):
     pytest.importorskip(library, reason=f"{library} is not installed: pip install '.[docs]'")
@@ -131,7 +131,7 @@ def test_simd_names_have_a_page(site):
 
 def test_the_migration_table_is_the_readmes(site):
     cells = Page(site / "migration.html").of("td")
-    shown = [row for row in SPELLINGS if row.shown]
+    shown = [row for row in ROWS if row.shown]
     rows = list(zip(cells[::3], cells[1::3], strict=True))
     assert rows == [(row.before, row.after) for row in shown]
 
