@@ -78,7 +78,7 @@ def test_the_table_of_the_readme_is_that_of_migrate():
 def test_the_table(row):
     def run_line(line: str) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(0)
-        names = {name: rng.integers(-2, 3, 200).astype("f4") for name in ("x", "dout", "dx")}
+        names = {name: rng.integers(-2, 3, 200).astype("f4") for name in ("x", "dout", "dx", "g")}
         if re.search(r"\by\b(?! = )", line):
             names["y"] = np.maximum(0, names["x"])
         if row.by_hand == COMPACT:

@@ -40,8 +40,7 @@ def results(text: Text, function: Function) -> Iterator[tuple[Node, str]]:
         return
     for part in walk(function.body):
         if isinstance(part, cst.Return) and part.value and text.function(part) is function:
-            above = [p for p in text.ancestors(part) if isinstance(p, cst.If) and text.function(p) is function]
-            yield the_value(text, part.value), " ".join(code(p.test) for p in above)
+            yield the_value(text, part.value), " ".join(text.conditions(part))
 
 
 def the_value(text: Text, node: Node) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -39,10 +39,13 @@ class Saved(NamedTuple):
 
 
 class Masks:
-    def __init__(self, text: Text, reader: Reader, rejected: Mapping[Hashable, str]) -> None:
+    def __init__(
+        self, text: Text, reader: Reader, rejected: Mapping[Hashable, str], inputs: Collection[Hashable]
+    ) -> None:
         self.text = text
         self.found: dict[Hashable, Mask] = {}
         self.rejected = rejected
+        self.inputs = inputs  # of which x itself is kept
         references: dict[Hashable, list[Node]] = {}
         for node in text.nodes:
             if (key := self.key(node)) is not None:
@@ -74,7 +77,9 @@ class Masks:
         target = statement.targets[0].target
         others = [node for node in references if node is not target]
         written = [
-            node for node in others if isinstance(self.text.parent(node), cst.AssignTarget | cst.AugAssign | cst.Del)
+            node
+            for node in others
+            if isinstance(self.text.parent(node), cst.AssignTarget | cst.AnnAssign | cst.AugAssign | cst.Del)
         ]
         written = [n for n in written if not (isinstance(p := self.text.parent(n), cst.AugAssign) and p.value is n)]
         initial = [node for node in written if self.is_none(node)]
@@ -86,15 +91,20 @@ class Masks:
         is_set_again = not is_saved and len(self.text.definitions(target)) > 1
         if len(written) > len(initial) or (initial and not is_saved) or is_set_again:
             reason = "it is set in more than one place"
+        elif is_saved and len(line.body) > 1:
+            reason = "it shares its line"
         elif is_saved:
             reason = self.doubt_of_saved(target, head)
         uses = [node for node in others if node not in initial]
-        new = self.new_name(target, head) if is_saved and not reason else ""
+        new = self.new_name(target, head in STRICT and key not in self.inputs) if is_saved and not reason else ""
         is_number = statement.value is not factor and not code(statement.value).rstrip(") ").endswith(".dtype")
         self.found[key] = Mask(key, head, operand, is_number, statement, line, new, uses, initial, reason)
 
     def is_none(self, target: Node) -> bool:
-        statement = self.text.parent(self.text.parent(target) or target)
+        parent = self.text.parent(target)
+        if isinstance(parent, cst.AnnAssign):
+            return parent.value is None or code(parent.value) == "None"
+        statement = self.text.parent(parent) if parent else None
         return isinstance(statement, cst.Assign) and code(statement.value) == "None" and len(statement.targets) == 1
 
     def doubt_of_saved(self, target: Node, head: str) -> str:
@@ -103,7 +113,9 @@ class Masks:
             return "it is not an attribute of self that a method sets"
         if isinstance(target, cst.Attribute):
             name = target.attr.value
-            if re.search(rf"attr\([^()]*(['\"]){name}\1|__dict__|\bvars\(", self.text.module.code):
+            if re.search(
+                rf"attr\([^()]*(['\"]){name}\1|__dict__|\bvars\(|__slots__\s*=[^=]*['\"]{name}\b", self.text.module.code
+            ):
                 return "it may be read by its name as text"
             for node in self.text.nodes:
                 if isinstance(node, cst.Attribute) and node.attr.value == name:
@@ -117,13 +129,13 @@ class Masks:
         targets = (node.target for node in walk(place) if isinstance(node, cst.AssignTarget))
         return any(code(target) == attribute for target in targets)
 
-    def new_name(self, target: Node, head: str) -> str:
-        """Return a name for the output, or for x where the derivative at 0 is 1, which no attribute of the file has."""
+    def new_name(self, target: Node, is_output: bool) -> str:
+        """Return a name for the output or for x, which no attribute of the file has."""
         taken = {node.attr.value for node in self.text.nodes if isinstance(node, cst.Attribute)}
         if isinstance(target, cst.Subscript):
             taken |= set(re.findall(r"['\"](\w+)['\"]", self.text.module.code))
         old = re.findall(r"\w+", code(target))[-1]
-        what = "out" if head in STRICT else "x"
+        what = "out" if is_output else "x"
         first = old.replace("mask", what) if "mask" in old else what
         names = [first, f"relu_{what}", *(f"relu_{what}_{n}" for n in range(1, 99))]
         new = next(name for name in names if name not in taken)
@@ -174,6 +186,8 @@ class Masks:
             return "it is used in another function"
         if self.text.start(use) < self.text.start(mask.statement):
             return "it is used before it is set"
+        if all(part is not self.text.parent(mask.line) for part in self.text.ancestors(use)):
+            return "it is set under a condition"
         loops = [p for p in self.text.ancestors(use) if isinstance(p, cst.For | cst.While)]
         outer = [loop for loop in loops if all(loop is not p for p in self.text.ancestors(mask.statement))]
         inside = any(self.text.is_written(mask.operand, part) for loop in outer for part in walk(loop))
@@ -194,7 +208,8 @@ def forward_of(matcher: Matcher, mask: Mask) -> Match | None:
             candidates.append(matcher.match(statement.value))
         for match in filter(None, candidates):
             if match.rule.function == "relu" and same(match.operand("x"), mask.operand):
-                return match
+                lines = sorted([line, mask.line], key=matcher.text.start)
+                return None if matcher.text.is_changed_between(mask.operand, *lines) else match
     return None
 
 

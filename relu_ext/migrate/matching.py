@@ -11,7 +11,7 @@ from relu_ext.migrate.kinds import kind
 from relu_ext.migrate.masks import Masks
 from relu_ext.migrate.spellings import ACTIVATION, DERIVATIVE
 from relu_ext.migrate.terms import BARE_RULES, MASKS, NUMBERS, RULES, Found, Node, Reader, Rule, code, same, walk
-from relu_ext.migrate.text import Text
+from relu_ext.migrate.text import Text, comments_of
 from relu_ext.migrate.words import BACKWARD, BOOLEAN, NO_ACTIVATION, reads_as_activation, reads_as_gradient
 from relu_ext.migrate.words import DERIVATIVE as DERIVATIVE_NAME
 
@@ -54,12 +54,14 @@ class TextNames:
 
 
 class Matcher:
-    def __init__(self, text: Text, everything: bool, rejected: Mapping[Hashable, str]) -> None:
+    def __init__(
+        self, text: Text, everything: bool, rejected: Mapping[Hashable, str], inputs: Collection[Hashable]
+    ) -> None:
         self.text = text
         self.everything = everything
         plain = Reader(TextNames(text), NUMBERS)
         self.foreign = Foreign(text)
-        self.masks = Masks(text, plain, rejected)
+        self.masks = Masks(text, plain, rejected, inputs)
         derivatives = find_derivatives(text, lambda node: slope_of(plain, node))
         self.calls = Calls(text, derivatives)
         self.reader = Reader(TextNames(text, self.masks, self.calls), NUMBERS)
@@ -94,14 +96,14 @@ class Matcher:
 
     def following(self, line: cst.SimpleStatementLine) -> cst.SimpleStatementLine | None:
         """Return the line after this one and after those that only set masks."""
-        block = self.text.parent(line)
-        lines = list(block.children) if block else []
-        after = [part for part in lines[lines.index(line) + 1 :] if part not in self.masks.lines]
-        return after[0] if after and isinstance(after[0], cst.SimpleStatementLine) else None
+        below = self.text.below(line, self.masks.lines)
+        return below if isinstance(below, cst.SimpleStatementLine) else None
 
     def is_sound(self, found: Found) -> bool:
         numbers = (places[0] for name, places in found.items() if name not in ("dtype", "float"))
         gradients = [*found.get("dout", []), *found.get("dx", [])]
+        if "g" in found and code(found["g"][0]) == code(found["x"][0]):
+            return False  # what the first line writes, the second reads
         return not any(map(is_constant, numbers)) and not any(
             is_boolean(g) or kind(self.text, g) == "bool" or self.masks.comparison(g) or self.calls.derivative(g)
             for g in gradients
@@ -162,7 +164,9 @@ class Matcher:
         operands = {place for places in match.found.values() for place in places} | {arg.value for arg in match.kept}
         parts = list(expressions(match.node, operands))
         if match.second:
-            parts += expressions(match.second, operands)
+            parts += expressions(match.second.body[0], operands)
+            if comments_of(match.second) and self.text.below(match.second) is None:
+                return "a comment would be lost"
         for part in parts:
             if isinstance(part, cst.Comment):
                 return "a comment inside would be lost"
@@ -258,16 +262,22 @@ class Matcher:
             return False
         target = self.text.target(match.node).split(".")[-1]
         around = self.text.names_around(match.node)[:1]
-        tests = [code(p.test) for p in self.text.ancestors(match.node) if isinstance(p, cst.If)]
-        return any(map(DERIVATIVE_NAME.search, [name for name in [target, *around, *tests] if name]))
+        return any(
+            map(DERIVATIVE_NAME.search, [name for name in [target, *around, *self.text.conditions(match.node)] if name])
+        )
 
     def is_derivative_function(self, derivative: Derivative) -> bool:
         """Whether its name or its uses say so; of a mask, also that nothing uses it as one."""
         calls = [node for node in self.text.nodes if (found := self.calls.derivative(node)) and found[0] is derivative]
         factors = [node for node in calls if self.is_factor(node)]
+        calls = [node for node in calls if not self.is_result_of_derivative(node)]
         if self.reader.term(derivative.value)[0] in MASKS and len(factors) < len(calls):
             return False
         return bool(derivative.flag or factors or DERIVATIVE_NAME.search(derivative.name))
+
+    def is_result_of_derivative(self, node: Node) -> bool:
+        around = self.text.names_around(node)[:1]
+        return isinstance(self.text.parent(node), cst.Return) and any(map(DERIVATIVE_NAME.search, around))
 
     def is_factor(self, node: Node) -> bool:
         parent = self.text.parent(node)

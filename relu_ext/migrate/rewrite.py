@@ -16,7 +16,7 @@ from relu_ext.migrate.masks import Saved, plan
 from relu_ext.migrate.matching import Match, Matcher
 from relu_ext.migrate.spellings import DIFFERENCES, SAVED_MASK
 from relu_ext.migrate.terms import OPERANDS, Node, code, names_of, walk
-from relu_ext.migrate.text import Text
+from relu_ext.migrate.text import Text, comments_of
 
 #: What the comments of lines tell. That zeros are +0.0 is said once.
 IN_COMMENTS = [key for key in DIFFERENCES if key != "-0.0"]
@@ -39,6 +39,7 @@ class Decisions(NamedTuple):
     removed: set[Node]  # lines
     saved: dict[Node, Saved]  # by the statement whose value is kept
     renamed: dict[Node, str]  # attributes
+    comments: dict[Node, list[cst.EmptyLine]]  # of removed lines, by the statement that they come to stand above
     notes: list[Note]
 
 
@@ -47,7 +48,7 @@ class Decisions(NamedTuple):
 
 def decide(text: Text, everything: bool) -> Decisions:
     matcher, saved = settle_masks(text, everything)
-    decisions = Decisions({}, set(), {}, {}, [])
+    decisions = Decisions({}, set(), {}, {}, {}, [])
     for item in saved:
         save(text, decisions, item)
     notes: dict[tuple[int, int], Note] = {}
@@ -67,7 +68,7 @@ def decide(text: Text, everything: bool) -> Decisions:
         elif match:
             decisions.matches[match.node] = match
             if match.second:
-                decisions.removed.add(match.second)
+                remove(text, decisions, match.second)
             for operand in operands(match):
                 visit(operand)
             return
@@ -83,14 +84,18 @@ def decide(text: Text, everything: bool) -> Decisions:
 def settle_masks(text: Text, everything: bool) -> tuple[Matcher, list[Saved]]:
     """Find the masks of which a ReLU's output can be kept; one that cannot may keep others from it."""
     rejected: dict[Hashable, str] = {}
+    inputs: set[Hashable] = set()  # of which x itself is kept
     while True:
-        matcher = Matcher(text, everything, rejected)
+        matcher = Matcher(text, everything, rejected, inputs)
         candidates = [mask for mask in matcher.masks.found.values() if mask.new and not matcher.masks.reason(mask)]
         plans = {mask.key: plan(matcher, mask) for mask in candidates}
         refused = {key: reason for key, reason in plans.items() if isinstance(reason, str)}
-        if not refused:
-            return matcher, [item for item in plans.values() if isinstance(item, Saved)]
+        saved = [item for item in plans.values() if isinstance(item, Saved)]
+        of_x = {item.mask.key for item in saved if item.forward is None}
+        if not refused and of_x <= inputs:
+            return matcher, saved
         rejected |= refused
+        inputs |= of_x
 
 
 def operands(match: Match) -> set[Node]:
@@ -105,11 +110,19 @@ def save(text: Text, decisions: Decisions, saved: Saved) -> None:
         decisions.renamed[mask.statement.targets[0].target] = mask.new
         decisions.saved[mask.statement] = saved
         return
-    decisions.removed.add(mask.line)
+    remove(text, decisions, mask.line)
     statement = saved.forward.node
     if not isinstance(statement, cst.BaseSmallStatement):
         statement = cast(Node, text.parent(statement))
     decisions.saved[statement] = saved
+
+
+def remove(text: Text, decisions: Decisions, line: cst.SimpleStatementLine) -> None:
+    """Take a line away, but not its comments."""
+    decisions.removed.add(line)
+    below = text.below(line, decisions.removed)
+    if below is not None:
+        decisions.comments.setdefault(below, []).extend(comments_of(line))
 
 
 def remove_masks(matcher: Matcher, decisions: Decisions) -> None:
@@ -122,9 +135,8 @@ def remove_masks(matcher: Matcher, decisions: Decisions) -> None:
         if mask.new or not mask.uses or text.function(mask.statement) is None or not isinstance(mask.key, tuple):
             continue
         is_alone = len(mask.line.body) == 1 and isinstance(block, cst.IndentedBlock) and len(block.body) > 1
-        has_comment = any(isinstance(part, cst.Comment) for part in walk(mask.line))
-        if is_alone and not has_comment and all(use in replaced for use in mask.uses):
-            decisions.removed.add(mask.line)
+        if is_alone and all(use in replaced for use in mask.uses):
+            remove(text, decisions, mask.line)
 
 
 def advice(match: Match, reason: str) -> str:
@@ -213,6 +225,8 @@ class Rewriter(cst.CSTTransformer):
         if original_node in self.decisions.removed:
             return cst.RemoveFromParent()  # type: ignore[return-value]
         node = self.changed(original_node, updated_node)
+        if comments := self.decisions.comments.get(original_node):
+            node = node.with_changes(leading_lines=[*comments, *getattr(node, "leading_lines", ())])
         if isinstance(node, cst.IndentedBlock):
             return self.commented(node, "header", self.headers.pop(original_node))
         if isinstance(node, cst.SimpleStatementLine | cst.SimpleStatementSuite | cst.Decorator):

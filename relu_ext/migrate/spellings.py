@@ -151,6 +151,15 @@ SPELLINGS = [
             ("x[x >= 0] = 1", "x[x < 0] = 0", "relu_grad"),
         )
     ),
+    *(
+        Spelling(f"{first}; {second}", f"{function}(x, out=g)", "NaN dtype shape", shown=False, needs="derivative")
+        for first, second, function in (
+            ("g[x <= 0] = 0", "g[x > 0] = 1", "relu_grad_strict"),
+            ("g[x > 0] = 1", "g[x <= 0] = 0", "relu_grad_strict"),
+            ("g[x < 0] = 0", "g[x >= 0] = 1", "relu_grad"),
+            ("g[x >= 0] = 1", "g[x < 0] = 0", "relu_grad"),
+        )
+    ),
     Spelling("dx[x > 0] = dout[x > 0]", "dx = relu_backward_strict(dout, x)", by_hand=COMPACT, shown=False),
     Spelling("dx[x >= 0] = dout[x >= 0]", "dx = relu_backward(dout, x)", by_hand=COMPACT, shown=False),
 ]

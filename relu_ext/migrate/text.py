@@ -1,7 +1,8 @@
 """A script as it was read: its nodes, and what its names mean there. Nothing here changes."""
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import cast
 
@@ -19,6 +20,8 @@ from libcst.metadata import (
 
 from relu_ext.migrate.terms import ALIASES, Node, code, last_name, walk
 
+#: Functions and methods that read their arguments only.
+READERS = {"append", "dot", "float", "format", "int", "isinstance", "len", "matmul", "max", "min", "print", "type"}
 Function = cst.FunctionDef | cst.Lambda
 
 
@@ -69,6 +72,17 @@ class Text:
     def line(self, node: Node) -> cst.SimpleStatementLine | None:
         """Return the line of simple statements that a node stands in."""
         return next((p for p in [node, *self.ancestors(node)] if isinstance(p, cst.SimpleStatementLine)), None)
+
+    def below(self, line: Node, but: Collection[Node] = ()) -> Node | None:
+        """Return the statement after this one in its block, and after those that are passed over."""
+        block = self.parent(line)
+        lines = list(block.children) if block else []
+        return next((part for part in lines[lines.index(line) + 1 :] if part not in but), None)
+
+    def conditions(self, node: Node) -> list[str]:
+        """Return the tests that have to be true where a node stands, within its function."""
+        path = [node, *itertools.takewhile(lambda part: not isinstance(part, Function), self.ancestors(node))]
+        return [code(p.test) for part, p in itertools.pairwise(path) if isinstance(p, cst.If) and part is p.body]
 
     def scope(self, node: Node) -> Scope | None:
         return self.scopes.get(node)
@@ -144,7 +158,8 @@ class Text:
     def is_changed_between(self, expression: Node, first: Node, last: Node) -> bool:
         """Whether a name in an expression is assigned to, or changed in place, from one statement up to another."""
         begin, end = self.start(first), self.start(last)
-        return any(begin < self.start(node) < end and self.is_written(expression, node) for node in self.nodes)
+        between = [node for node in self.nodes if begin < self.start(node) < end]
+        return any(self.is_written(expression, node) or self.is_handed_on(expression, node) for node in between)
 
     def is_written(self, expression: Node, node: Node) -> bool:
         """Whether a statement or an argument writes to what an expression reads."""
@@ -161,6 +176,13 @@ class Text:
                 return False
         return any(is_part_of(part, expression) for target in written for part in elements(target))
 
+    def is_handed_on(self, expression: Node, node: Node) -> bool:
+        """Whether a function that may change it is given a name of the expression."""
+        if not isinstance(node, cst.Call) or self.is_numpys(node.func) or last_name(node.func) in READERS:
+            return False
+        given = [arg.value for arg in node.args if isinstance(arg.value, cst.Name | cst.Attribute)]
+        return any(is_part_of(value, expression) for value in given)
+
     def is_changed_in_place(self, expression: Node, node: Node) -> bool:
         if isinstance(node, cst.Assign):  # another value under the same name changes no array
             return any(
@@ -168,6 +190,13 @@ class Text:
                 for target in node.targets
             )
         return isinstance(node, cst.AugAssign | cst.Arg) and self.is_written(expression, node)
+
+
+def comments_of(line: cst.SimpleStatementLine) -> list[cst.EmptyLine]:
+    """Return the comments above a line and at its end, as lines of their own."""
+    comments = [empty for empty in line.leading_lines if empty.comment]
+    end = line.trailing_whitespace.comment
+    return [*comments, *([cst.EmptyLine(comment=end)] if end else [])]
 
 
 def is_dotted(node: Node) -> bool:

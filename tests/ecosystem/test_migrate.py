@@ -25,7 +25,7 @@ def migrated(source: str) -> str:
 
 
 #: What has to stand around a line so that it is changed.
-AROUND = {"derivative": "def derivative(x, dtype):\n    {}", "output": "y = np.maximum(0, z)\n{}"}
+AROUND = {"derivative": "def derivative(x, dtype, g):\n    {}", "output": "y = np.maximum(0, z)\n{}"}
 
 
 def migrated_line(line: str, needs: str = "") -> tuple[str, set[str]]:
@@ -82,7 +82,7 @@ def operands(without: set[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def outcome(code: str, x: np.ndarray, dout: np.ndarray, **names: Any) -> dict[str, np.ndarray] | type:
     output = np.where(x < 0, np.zeros_like(x), x)
-    arrays = {"x": x, "y": output, "dout": dout, "dx": dout, "dZ": dout, "out": np.zeros_like(x)}
+    arrays = {"x": x, "y": output, "dout": dout, "dx": dout, "dZ": dout, "out": np.zeros_like(x), "g": dout}
     names |= {"np": np, "dtype": np.dtype("f8")} | {key: array.copy() for key, array in arrays.items()}
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -163,6 +163,9 @@ VARIANTS = {
     "np.multiply(dout, x > 0, out=dout)": "relu_backward_strict(dout, x, out=dout)",
     "dZ[x <= 0] = 0": "relu_backward_strict(dZ, x, out=dZ)",
     "dx = dout * np.heaviside(x, 0.0)": "dx = relu_backward_strict(dout, x)",
+    "dx = np.where(x <= 0, np.float32(0), dout)": "dx = relu_backward_strict(dout, x)",
+    "dx = np.where(x > 0, dout, np.float32(0.0))": "dx = relu_backward_strict(dout, x)",
+    "dx = np.asarray(x > 0) * dout": "dx = relu_backward_strict(dout, x)",
     "g = (0 < x).astype(x.dtype)": "g = relu_grad_strict(x)",
     "g = np.heaviside(x, 1.)": "g = relu_grad(x)",
 }

@@ -97,8 +97,13 @@ def test_a_derivative_function_and_its_calls(before, after):
         ),
         ("g = np.zeros_like(z)\n    g[z > 0] = 1\n    return g", "g = relu_grad_strict(z)\n    return g"),
         ("g = np.ones_like(z)\n    g[z < 0] = 0\n    return g", "g = relu_grad(z)\n    return g"),
+        (
+            "g = z.copy()\n    g[z > 0] = 1\n    g[z <= 0] = 0\n    return g",
+            "g = z.copy()\n    relu_grad_strict(z, out=g)\n    return g",
+        ),
         ("z[z <= 0] = 0\n    z[z > 0] = 1\n    return z", "relu_grad_strict(z, out=z)\n    return z"),
         ("z[z > 0] = 1\n    z[z <= 0] = 0\n    return z", "relu_grad_strict(z, out=z)\n    return z"),
+        ("z[z < 0] = 0\n    z[z >= 0] = 1\n    return z", "relu(z, out=z)\n    z[z >= 0] = 1\n    return z"),  # all 1
         ("z[z >= 0] = 1\n    z[z < 0] = 0\n    return z", "relu_grad(z, out=z)\n    return z"),
     ],
 )
@@ -167,6 +172,7 @@ def test_calls_of_what_may_be_another_function(source):
         "def predict(score):\n    return (score > 0).astype(int)",
         "labels = np.where(score > 0, 1, 0)",
         "def positive(z):\n    return z > 0",
+        "def act(z, deriv=False):\n    if deriv:\n        return f(z)\n    else:\n        return np.heaviside(z, 0)",
         "def d_act(z):\n    return z > 0\nX[d_act(X)] = 5",
         "def d_act(z):\n    return z > 0\nif d_act(X).any():\n    pass",
     ],
@@ -188,9 +194,9 @@ FORWARD = {
     "self.mask = (x > 0).astype(float)\n        return self.mask * x": "self.out = relu(x)\n        return self.out",
     "self.mask = x > 0\n        return np.maximum(0, x)": "self.out = relu(x)\n        return self.out",
     "out = np.maximum(0, x)\n        self.mask = out > 0\n        return out": (
-        "out = relu(x)\n        self.out = out\n        return out"
+        "out = relu(x)\n        self.x = out\n        return out"
     ),
-    "self.mask = x > 0\n        return self.act(x * self.mask)": "self.out = x\n        return self.act(relu(x))",
+    "self.mask = x > 0\n        return self.act(x * self.mask)": "self.x = x\n        return self.act(relu(x))",
     "self.mask = x <= 0\n        x[self.mask] = 0\n        return x": "self.out = relu(x, out=x)\n        return x",
 }
 LAYER = """class Relu:
@@ -209,7 +215,8 @@ def test_forward_keeps_the_output(before, after):
     source = LAYER.format(
         before, "return np.where(self.mask, 0, dout)" if "<=" in before else "return dout * self.mask"
     )
-    new = LAYER.format(after, "return relu_backward_strict(dout, self.out)").replace("self.mask", "self.out")
+    kept = "self.x" if "self.x" in after else "self.out"
+    new = LAYER.format(after, f"return relu_backward_strict(dout, {kept})").replace("self.mask", kept)
     assert plain(source) == new
     assert migrated(source).count("must not be changed before backward") == 1
     if "self.act" not in before:
@@ -234,6 +241,24 @@ def test_backward_uses_the_output(before, after):
     assert after in plain(source)
     assert "mask" not in plain(source)
     check_run(source, "r = Relu(); y = r.forward(X); result = [y, r.backward(DOUT)]")
+
+
+def test_comments_of_lines_that_go_are_kept():
+    source = LAYER.format(
+        "# for backward\n        self.mask = x > 0  # strict\n\n        # forward\n        return x * self.mask",
+        PRODUCT,
+    )
+    above = "# for backward\n        # strict\n\n        # forward\n        self.out = relu(x)"
+    assert above in plain(source)
+    source = LAYER.format(
+        "self.mask = x <= 0\n        out = x.copy()\n        # zero them\n        out[self.mask] = 0  # here\n"
+        "        return out",
+        PRODUCT.replace("dout * self.mask", "np.where(self.mask, 0, dout)"),
+    )
+    assert "self.out = out = relu(x)\n        # zero them\n        # here\n        return out" in plain(source)
+    source = "def backward(dout, x):\n    mask = x > 0  # where\n    # chain rule\n    return dout * mask"
+    new = "def backward(dout, x):\n    # where\n    # chain rule\n    return relu_backward_strict(dout, x)"
+    assert plain(source) == new
 
 
 def test_keys_and_several_masks_and_names_that_are_taken():
@@ -270,10 +295,18 @@ NEXT = "class Norm:\n    def forward(self, x):\n        x -= x.mean()\n        r
     ("forward", "backward", "more", "reason"),
     [
         (SAVED, PRODUCT, "print(layer.mask)", "reads it outside of its class"),
+        (SAVED + "\n\n    __slots__ = ('mask', 'x')", PRODUCT, "", "may be read by its name as text"),
         (SAVED, PRODUCT, "print(getattr(layer, 'mask'))", "may be read by its name as text"),
         (SAVED, f"print(self.mask.mean())\n        {PRODUCT}", "", "uses it in another way"),
         (SAVED, f"self.mask = self.mask * 2\n        {PRODUCT}", "", "set in more than one place"),
         (SAVED, "return dout[self.mask]", "", "uses it in another way"),
+        ("self.mask = x > 0; y = x * self.mask\n        return y", PRODUCT, "", "shares its line"),
+        (
+            "if self.train:\n            self.mask = x > 0\n        return x * self.mask",
+            PRODUCT,
+            "",
+            "under a condition",
+        ),
         (CHANGED, PRODUCT, "", "changes out in place"),
         ("self.mask = f(x) > 0\n        return self.act(x)", PRODUCT, "", "forward line was not recognized"),
         (SAVED, PRODUCT, CALLER, "changes what forward gives in place"),
@@ -297,11 +330,15 @@ def test_masks_of_other_classes():
     reasons(dropout)
 
 
+AFTER_PRINT = "print(x, np.sum(x))\n    return relu_backward_strict(dout, x)"
+
+
 @pytest.mark.parametrize(
     ("body", "after"),
     [
         ("mask = x > 0\n    return dout * mask", "return relu_backward_strict(dout, x)"),
         ("mask = (x > 0).astype(dout.dtype)\n    return mask * dout", "return relu_backward_strict(dout, x)"),
+        ("mask = x > 0\n    print(x, np.sum(x))\n    return dout * mask", AFTER_PRINT),
         ("m = x <= 0\n    dout[m] = 0\n    return dout", "relu_backward_strict(dout, x, out=dout)\n    return dout"),
     ],
 )
@@ -316,8 +353,10 @@ def test_local_masks(body, after):
     [
         ("mask = x > 0\n    x = x - 1\n    return dout * mask", "x is changed in between"),
         ("mask = x > 0\n    x += 1\n    return dout * mask", "x is changed in between"),
+        ("mask = x > 0\n    normalize(x)\n    return dout * mask", "x is changed in between"),
         ("mask = x > 0\n    np.tanh(x, out=x)\n    return dout * mask", "x is changed in between"),
         ("mask = x > 0\n    for d in dout:\n        dx = d * mask\n        x[0] = 1", "x is changed in between"),
+        ("if keep:\n        mask = x > 0\n    return dout * mask", "it is set under a condition"),
         ("mask = x > 0\n    mask = mask & keep\n    return dout * mask", "set in more than one place"),
         ("mask = x > 0\n    def f():\n        return dout * mask\n    return f", "used in another function"),
         ("for d in dout:\n        d = d * mask\n        mask = x > 0", "used before it is set"),
