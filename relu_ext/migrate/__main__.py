@@ -4,18 +4,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from relu_ext.migrate.files import STDIN, Part, Result, explain, find, write
+from relu_ext.migrate.files import STDIN, Part, Result, Rewrite, explain, find, write
 from relu_ext.migrate.report import print_diff, print_notes, shown_name, summary
 from relu_ext.migrate.spellings import DIFFERENCES, table
-
-if TYPE_CHECKING:  # it needs LibCST
-    from relu_ext.migrate.rewrite import Note
-
-    Rewrite = Callable[[bytes], tuple[bytes, list[Note]]]
 
 EPILOG = "\n".join(
     [
@@ -75,7 +69,7 @@ def read(file: str) -> bytes:
         return stream.read()
 
 
-def migrate(file: str, content: bytes, rewrite: "Rewrite") -> Result:
+def migrate(file: str, content: bytes, rewrite: Rewrite) -> Result:
     """Return what becomes of a script or a notebook."""
     if file.endswith(".ipynb") or (file == STDIN and re.match(rb'\s*\{\s*"', content) and b'"nbformat"' in content):
         from relu_ext.migrate import notebooks
@@ -86,7 +80,7 @@ def migrate(file: str, content: bytes, rewrite: "Rewrite") -> Result:
     return Result(after, parts, [(f":{line}", text) for line, text in notes], [])
 
 
-def do(file: str, options: argparse.Namespace, rewrite: "Rewrite") -> Result:
+def do(file: str, options: argparse.Namespace, rewrite: Rewrite) -> Result:
     """Rewrite a file as far as the options say, and print what they say."""
     before = read(file)
     result = migrate(file, before, rewrite)

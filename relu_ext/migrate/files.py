@@ -14,6 +14,10 @@ EXCLUDED = {"__pycache__", "__pypackages__", "_build", "build", "buck-out", "dis
 EXCLUDED |= {"site-packages", "venv"}
 
 
+#: What rewrites a script: returns its new source, and lines with notes.
+Rewrite = Callable[[bytes], tuple[bytes, Sequence[tuple[int, str]]]]
+
+
 class Part(NamedTuple):
     """A text that changes: a script, or a cell of a notebook."""
 

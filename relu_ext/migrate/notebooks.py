@@ -5,15 +5,12 @@ import importlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import libcst
 
-from relu_ext.migrate.files import Part, Result, explain
-from relu_ext.migrate.rewrite import Note
-
-Rewrite = Callable[[bytes], tuple[bytes, list[Note]]]
+from relu_ext.migrate.files import Part, Result, Rewrite, explain
 
 #: Cell magics whose cell is Python. Others are left alone.
 PYTHON_MAGICS = {"capture", "prun", "time", "timeit"}
@@ -246,7 +243,7 @@ def source_of(piece: Piece, code: str) -> str:
     return (piece.magics + "\n".join(lines)).replace("\n", piece.newline)
 
 
-def placed(notes: list[Note], pieces: Sequence[Piece], starts: list[int]) -> list[tuple[str, str]]:
+def placed(notes: Sequence[tuple[int, str]], pieces: Sequence[Piece], starts: list[int]) -> list[tuple[str, str]]:
     """Say lines of the script, also those in the texts, as lines of cells."""
 
     def place(line: int) -> tuple[int, int]:
