@@ -121,8 +121,8 @@ class Masks:
                 if isinstance(node, cst.Attribute) and node.attr.value == name:
                     other = self.text.class_of(node)
                     is_own = code(node).startswith("self.") and other is not None and self.sets(other, code(node))
-                    if other is not place and not is_own:
-                        return f"line {self.text.start(node)[0]} reads it outside of its class"
+                    if other is not place and (other is None or not is_own or inherits(other, place)):
+                        return f"line {self.text.start(node)[0]} uses it outside of its class"
         return ""
 
     def sets(self, place: cst.ClassDef, attribute: str) -> bool:
@@ -138,6 +138,9 @@ class Masks:
         what = "out" if is_output else "x"
         first = old.replace("mask", what) if "mask" in old else what
         names = [first, f"relu_{what}", *(f"relu_{what}_{n}" for n in range(1, 99))]
+        place = self.text.class_of(target)
+        taken |= {mask.new.split(".")[-1] for mask in self.found.values() if self.text.class_of(mask.line) is place}
+        taken |= {name for mask in self.found.values() for name in re.findall(r"\['(\w+)'\]", mask.new)}
         new = next(name for name in names if name not in taken)
         return re.sub(rf"\b{old}\b(?!.*\b{old}\b)", new, code(target))
 
@@ -194,6 +197,13 @@ class Masks:
         if inside or self.text.is_changed_between(mask.operand, mask.line, self.text.line(statement) or statement):
             return f"{code(mask.operand)} is changed in between"
         return ""
+
+
+def inherits(a: cst.ClassDef, b: cst.ClassDef) -> bool:
+    """Whether one class names the other as its base."""
+    return any(
+        code(base.value).split(".")[-1] == other.name.value for one, other in ((a, b), (b, a)) for base in one.bases
+    )
 
 
 def forward_of(matcher: Matcher, mask: Mask) -> Match | None:

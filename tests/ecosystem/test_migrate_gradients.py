@@ -277,6 +277,16 @@ def test_keys_and_several_masks_and_names_that_are_taken():
     assert "self.relu_out = relu(x)" in plain(source + "\nprint(Relu().out)")
 
 
+def test_two_masks_of_one_class():
+    source = (
+        "class Net:\n    def forward(self, x, y):\n        self.p1 = x > 0\n        a = x * self.p1\n"
+        "        self.p2 = y > 0\n        b = y * self.p2\n        return a + b\n"
+        "    def backward(self, dout):\n        return dout * self.p1 + dout * self.p2"
+    )
+    assert "relu_backward_strict(dout, self.out) + relu_backward_strict(dout, self.relu_out)" in plain(source)
+    check_run(source, "n = Net(); y = n.forward(X, X - 1); result = [y, n.backward(DOUT)]")
+
+
 def test_a_derivative_of_1_at_0_keeps_x():
     source = LAYER.format("self.mask = x >= 0\n        return x * self.mask", "return dout * self.mask")
     assert "self.x = x\n        return relu(x)\n" in plain(source)
@@ -294,7 +304,13 @@ NEXT = "class Norm:\n    def forward(self, x):\n        x -= x.mean()\n        r
 @pytest.mark.parametrize(
     ("forward", "backward", "more", "reason"),
     [
-        (SAVED, PRODUCT, "print(layer.mask)", "reads it outside of its class"),
+        (SAVED, PRODUCT, "print(layer.mask)", "uses it outside of its class"),
+        (
+            SAVED,
+            PRODUCT,
+            "class Capped(Relu):\n    def forward(self, x):\n        self.mask = x < 6",
+            "outside of its class",
+        ),
         (SAVED + "\n\n    __slots__ = ('mask', 'x')", PRODUCT, "", "may be read by its name as text"),
         (SAVED, PRODUCT, "print(getattr(layer, 'mask'))", "may be read by its name as text"),
         (SAVED, f"print(self.mask.mean())\n        {PRODUCT}", "", "uses it in another way"),
