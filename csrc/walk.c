@@ -151,9 +151,9 @@ static void make_plan(struct plan *plan, enum op op, struct axis *axes, int coun
     const int has_tiles = plan->lies_across[DY] || plan->lies_across[X];
     plan->rows = is_contiguous(&in_tile, width) ? contiguous_rows : strided_rows;
     plan->memory = has_tiles ? malloc((N_OPERANDS - 1) * BLOCK_BYTES + LINE_BYTES) : NULL;
-    if (has_tiles && plan->memory == NULL) { /* without memory: slower, but right */
-        plan->lies_across[DY] = plan->lies_across[X] = 0;
-        plan->rows = strided_rows;
+    if (has_tiles && plan->memory == NULL) {              /* without memory: slower, but right */
+        plan->lies_across[DY] = plan->lies_across[X] = 0; /* not reached: the operands left memory for two blocks */
+        plan->rows = strided_rows;                        /* not reached: the operands left memory for two blocks */
     }
     plan->form = form_of(op, plan->inner.step[DY] == 0);
     /* Short rows share too many cache lines with their neighbours, and so do tiles whose rows are no lines apart. */
