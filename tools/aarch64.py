@@ -1,7 +1,7 @@
-"""Run the tests on AArch64: that architecture's own Python and NumPy, under QEMU's user mode.
+"""For those who have no Arm machine: run the tests on AArch64, its own Python and NumPy, under QEMU's user mode.
 
-It proves that the package builds for 64-bit Arm without a warning, that it chooses NEON there, and that the
-tests pass with NumPy's own AArch64 wheel on both SIMD targets.
+On an Arm machine `python -m pytest` does as much. It proves that the package builds for 64-bit Arm without a warning,
+that it chooses NEON there, and that the tests pass with NumPy's own AArch64 wheel on both SIMD targets.
 
     python tools/aarch64.py                                      all of tests/
     python tools/aarch64.py tests/test_values.py -- -k float16   some; what follows -- is pytest's

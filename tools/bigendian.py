@@ -1,8 +1,8 @@
 """Check the kernels on machines for which there is no NumPy 2, above all a big-endian one.
 
 It proves that what lies below NumPy in csrc/ (kernels, transposition, layout, walk, the choice of a SIMD target)
-computes what the contract says, on every SIMD target that the machine can run: bigendian/harness.c holds the contract
-in numbers, and is compiled with those files, statically, and run in QEMU's user mode.
+computes what the contract says, on every SIMD target that the machine can run: tests/kernels/harness.c holds the
+contract in numbers, and is compiled with those files, statically, and run in QEMU's user mode.
 
     python tools/bigendian.py                  s390x: 64 bits, big-endian
     python tools/bigendian.py powerpc native   the machines that are named; native is this one, without QEMU
@@ -25,7 +25,7 @@ MACHINES = {
 }
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror"]
 CSRC = PROJECT / "csrc"
-SOURCES = [PROJECT / "tools/bigendian/harness.c", CSRC / "dispatch.c", CSRC / "layout.c", CSRC / "walk.c"]
+SOURCES = [PROJECT / "tests/kernels/harness.c", CSRC / "dispatch.c", CSRC / "layout.c", CSRC / "walk.c"]
 SOURCES += sorted(CSRC.glob("vec_*.c"))
 
 

@@ -8,20 +8,16 @@ aarch64.py and cpu_models.py run in QEMU; the tests go further, but need pytest 
 """
 
 import sys
-from collections.abc import Callable
 
 import numpy as np
+from common import PROJECT
 
 import relu_ext
 from relu_ext import _core
 
-CONTRACT: dict[np.ufunc, Callable[..., np.ndarray]] = {
-    relu_ext.relu: lambda x: np.where(x <= 0, 0, x),
-    relu_ext.relu_grad: lambda x: np.where(x < 0, 0, 1),
-    relu_ext.relu_grad_strict: lambda x: np.where(x <= 0, 0, 1),
-    relu_ext.relu_backward: lambda dy, x: np.where(x < 0, 0, dy),
-    relu_ext.relu_backward_strict: lambda dy, x: np.where(x <= 0, 0, dy),
-}
+sys.path.append(str(PROJECT / "tests"))
+from reference import OPS
+
 DTYPES = "bBhHiIqQefd"
 
 
@@ -39,13 +35,11 @@ def check_values(kind: str) -> int:
     x = patterns(kind)
     for a in (x, x[3::2], x[::-1], x.reshape(64, -1).T, x[1:8], x[:0]):
         dy = np.ascontiguousarray(a[::-1])
-        for ufunc, contract in CONTRACT.items():
-            operands = (dy, a) if ufunc.nin == 2 else (a,)
-            with np.errstate(all="ignore"):
-                want = contract(*operands).astype(kind)
-            got = ufunc(*operands)
+        for op in OPS:
+            operands = (dy, a) if op.ufunc.nin == 2 else (a,)
+            want, got = op.contract(*operands), op.ufunc(*operands)
             if got.dtype != want.dtype or got.tobytes() != want.tobytes():
-                raise SystemExit(f"{relu_ext.simd_target}: {ufunc.__name__} of {x.dtype}, shape {a.shape}: wrong")
+                raise SystemExit(f"{relu_ext.simd_target}: {op} of {x.dtype}, shape {a.shape}: wrong")
             elements += a.size
     return elements
 

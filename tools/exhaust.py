@@ -11,26 +11,20 @@ another x, and none is like its neighbours. Ends at the first difference, with i
 
 import argparse
 import sys
-from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
+from common import PROJECT
 from tqdm import tqdm
 
 import relu_ext
 from relu_ext import _core
 
+sys.path.append(str(PROJECT / "tests"))
+from reference import OPS, Op
+
 CHUNK = 1 << 22  # values; a chunk's arrays are a few times the cache
 CHUNKS = (1 << 32) // CHUNK
-UNARY: dict[np.ufunc, Callable[[np.ndarray], np.ndarray]] = {
-    relu_ext.relu: lambda x: np.where(x <= 0, np.float32(0), x),
-    relu_ext.relu_grad: lambda x: np.where(x < 0, np.float32(0), np.float32(1)),
-    relu_ext.relu_grad_strict: lambda x: np.where(x <= 0, np.float32(0), np.float32(1)),
-}
-BACKWARD: dict[np.ufunc, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    relu_ext.relu_backward: lambda dy, x: np.where(x < 0, np.float32(0), dy),
-    relu_ext.relu_backward_strict: lambda dy, x: np.where(x <= 0, np.float32(0), dy),
-}
 
 
 def reversed_bits(bits: np.ndarray) -> np.ndarray:
@@ -41,24 +35,24 @@ def reversed_bits(bits: np.ndarray) -> np.ndarray:
     return turned
 
 
-def first_difference(ufunc: np.ufunc, operands: tuple[np.ndarray, ...], expected: np.ndarray) -> str | None:
+def first_difference(op: Op, operands: tuple[np.ndarray, ...], expected: np.ndarray) -> str | None:
     """Return the first result that is not the expected one, in words and bits, or None."""
-    got = ufunc(*operands).view(np.uint32)
+    got = op.ufunc(*operands).view(np.uint32)
     if np.array_equal(got, expected):
         return None
     at = int(np.flatnonzero(got != expected)[0])
     shown = ", ".join(f"{a[at]!r} (0x{a.view(np.uint32)[at]:08X})" for a in operands)
-    return f"{relu_ext.simd_target}: {ufunc.__name__} of {shown} is 0x{got[at]:08X}, not 0x{expected[at]:08X}"
+    return f"{relu_ext.simd_target}: {op} of {shown} is 0x{got[at]:08X}, not 0x{expected[at]:08X}"
 
 
 def try_chunk(index: int, targets: tuple[str, ...]) -> str | None:
     """Compare chunk `index` on every target; return the first difference or None."""
     bits = np.arange(index * CHUNK, (index + 1) * CHUNK, dtype=np.uint32)
     x, dy = bits.view(np.float32), reversed_bits(bits).view(np.float32)
-    trials: list[tuple[np.ufunc, tuple[np.ndarray, ...], np.ndarray]] = []
-    with np.errstate(invalid="ignore"):  # a comparison with a signalling NaN
-        trials += [(ufunc, (x,), line(x).view(np.uint32)) for ufunc, line in UNARY.items()]
-        trials += [(ufunc, (dy, x), line(dy, x).view(np.uint32)) for ufunc, line in BACKWARD.items()]
+    trials: list[tuple[Op, tuple[np.ndarray, ...], np.ndarray]] = []
+    for op in OPS:
+        operands = (dy, x) if op.ufunc.nin == 2 else (x,)
+        trials.append((op, operands, op.contract(*operands).view(np.uint32)))
     for target in targets:
         _core.set_simd_target(target)
         for trial in trials:
@@ -91,10 +85,10 @@ def main() -> int:
                 print(difference)
                 return 1
             progress.update(CHUNK)
-    values, functions = len(chunks) * CHUNK, len(UNARY) + len(BACKWARD)
+    values = len(chunks) * CHUNK
     print(
-        f"{values} values of float32 through {functions} functions on {len(targets)} targets: "
-        f"{values * functions * len(targets)} results, all as expected, in {perf_counter() - start:.0f} s"
+        f"{values} values of float32 through {len(OPS)} functions on {len(targets)} targets: "
+        f"{values * len(OPS) * len(targets)} results, all as expected, in {perf_counter() - start:.0f} s"
     )
     return 0
 
