@@ -9,6 +9,8 @@ from scripts import EXAMPLES, interrupt, run
 for package in "sklearn", "matplotlib", "tqdm":
     pytest.importorskip(package, reason=f"examples/digits_mlp.py needs {package}: pip install '.[examples]'")
 
+pytestmark = pytest.mark.subprocess
+
 SCRIPT = EXAMPLES / "digits_mlp.py"
 QUICK = ["--epochs", "6", "--hidden", "128", "--out", "curves.png"]
 

@@ -98,6 +98,7 @@ def test_streamed_rows_beside_fences(op, dtype, target, streaming, fenced):
         assert_same(out, expected, f"rows of {columns}")
 
 
+@pytest.mark.subprocess
 def test_the_fences_hold():
     code = (
         "import numpy as np, sys; sys.path.insert(0, sys.argv[1])\n"

@@ -240,6 +240,7 @@ def test_windows_that_overlap_themselves(op, target):
     assert_same(op.ufunc(*args), op.contract(*args))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhfd"], ids=str)
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_every_layout_streamed(op, dtype, target, streaming):
@@ -251,11 +252,9 @@ def test_every_layout_streamed(op, dtype, target, streaming):
 
 @pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhfd"], ids=str)
 @pytest.mark.parametrize("op", OPS, ids=repr)
-def test_streamed_outputs(op, dtype, target):
-    """Large enough to be written past the cache, to a start that is no cache line's; read-only operands stay."""
-    from relu_ext import _core
-
-    n = _core.get_stream_threshold() // dtype.itemsize + 1003
+def test_streamed_outputs(op, dtype, target, streaming):
+    """Written past the cache, to a start that is no cache line's; read-only operands stay."""
+    n = 2**18 // dtype.itemsize + 1003
     args = [np.resize(v, n) for v in operands(op, 5003, dtype)]
     expected = op.contract(*args)
     room = np.full(n + 40, 1, dtype)

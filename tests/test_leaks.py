@@ -51,6 +51,7 @@ def make_calls(op) -> list[tuple[type[Exception] | None, object]]:
     return calls
 
 
+@pytest.mark.allocations
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_allocations_stay_flat(op):
     calls = make_calls(op)
@@ -74,6 +75,7 @@ def test_allocations_stay_flat(op):
     assert after - before < 20
 
 
+@pytest.mark.allocations
 @pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="NumPy's own ufuncs crash there")
 @pytest.mark.parametrize("op", OPS, ids=repr)
 def test_failing_allocations(op):

@@ -20,6 +20,7 @@ for name in relu_ext.__all__:
 """
 
 
+@pytest.mark.subprocess
 def test_numpys_own_ufunc_tests(tmp_path):
     tests = [f"{np.__path__[0]}/_core/tests/{name}.py" for name in ("test_ufunc", "test_umath")]
     (tmp_path / "with_relu.py").write_text(PLUGIN)

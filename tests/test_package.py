@@ -19,6 +19,8 @@ import relu_ext
 from relu_ext import _core
 from relu_ext.migrate.spellings import COMPACT, ROWS
 
+pytestmark = pytest.mark.subprocess
+
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = [name for name in relu_ext.__all__ if callable(getattr(relu_ext, name))]
 

@@ -15,6 +15,8 @@ import pytest
 
 import relu_ext
 
+pytestmark = pytest.mark.subprocess
+
 CASES = Path(__file__).parent / "typing"
 
 # Where relu_ext is, if not in site-packages: the checkers do not follow the import hook of an editable install, and

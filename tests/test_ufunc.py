@@ -293,6 +293,7 @@ def free_memory() -> int:
         return 0
 
 
+@pytest.mark.memory
 @pytest.mark.skipif(free_memory() < 6 << 30, reason="needs 6 GiB of free memory")
 @pytest.mark.parametrize("step", [1, 2])
 @pytest.mark.parametrize("op", OPS, ids=repr)
