@@ -6,8 +6,9 @@
     python benchmarks/compare.py REVISION --only nhwc --target avx2
 
 Both are built afresh in a scratch folder, by the same command, each with the setup.py of its own. It takes setuptools,
-a C compiler, git, and relu_ext itself, for tests/reference.py says what is right; tqdm shows the progress. A ratio is the new time divided by the old, so more than 1 is slower now.
-A pass has arrays of its own, and where they lie in memory makes some of the noise.
+a C compiler, git, and relu_ext itself, for tests/reference.py says what is right; tqdm shows the progress. A ratio is
+the new time divided by the old, so more than 1 is slower now. A pass has arrays of its own, and where they lie in
+memory makes some of the noise.
 """
 
 import argparse
