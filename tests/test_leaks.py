@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import itertools
 import sys
 import sysconfig
 
@@ -69,10 +70,9 @@ def test_allocations_stay_flat(op):
         return sys.getallocatedblocks()
 
     repeat(100)  # caches fill
-    before = repeat(1)
-    after = repeat(CALLS // len(calls) // len(OPS))
-    # A block lost in one of a thousand calls would show as more than this.
-    assert after - before < 20
+    counts = [repeat(1), *(repeat(CALLS // len(calls) // len(OPS)) for _ in range(4))]
+    # A block lost in one of a thousand calls would show as more than this, each time; caches fill now and then.
+    assert min(after - before for before, after in itertools.pairwise(counts)) < 20
 
 
 @pytest.mark.allocations
