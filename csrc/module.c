@@ -159,7 +159,7 @@ static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
     const char *name;
     int status = 0;
     if (!PyArg_ParseTuple(args, "O!sO&", &PyUFunc_Type, &ufunc, &name, PyArray_DescrConverter, &descr)) {
-        return NULL; /* not reached: only relu_ext._errors calls this, with what it asks for */
+        return NULL; /* not reached: only relu_ext._errors calls this, with a ufunc */
     }
     for (struct dtype *row = user_dtypes; row < user_dtypes + N_USER; row++) {
         if (strcmp(row->name, name) == 0) {

@@ -18,7 +18,7 @@ class Derivative(NamedTuple):
     function: Function
     value: Node  # of the result
     comparison: str  # of the parameter with zero: "> 0"
-    flag: str  # the parameter that asks for the derivative, in relu(x, deriv=True)
+    flag: str  # the parameter that selects the derivative, in relu(x, deriv=True)
     is_whole: bool  # whether a call of one array comes to it
 
 
@@ -122,7 +122,7 @@ class Calls:
             return None
         called = self.called(node.func)
         derivative = self.by_function.get(called) if isinstance(called, Function) else None
-        if derivative is None or not self.asks_for_it(node, derivative):
+        if derivative is None or not self.selects_it(node, derivative):
             return None
         return derivative, node.args[0].value
 
@@ -141,7 +141,7 @@ class Calls:
             return found[0] if len(found) == 1 and is_owner else None
         return None
 
-    def asks_for_it(self, call: cst.Call, derivative: Derivative) -> bool:
+    def selects_it(self, call: cst.Call, derivative: Derivative) -> bool:
         rest = call.args[1:]
         if not derivative.flag:
             return not rest

@@ -4,7 +4,7 @@ import re
 
 import libcst as cst
 
-from relu_ext.migrate.terms import Node, code, walk
+from relu_ext.migrate.terms import Node, code, last_part, walk
 from relu_ext.migrate.text import Function, Text, elements, imports
 from relu_ext.migrate.words import COMPILER, OTHER_ARRAYS, TO_NUMPY
 
@@ -18,9 +18,11 @@ class Foreign:
         self.imports_numpy = any(re.match(r"numpy(\.|$)", name) for name in modules)
         self.uses = {node: library for node in text.nodes if (library := self.library(node))}
         self.tainted: dict[Node, str] = {}
-        self.find_tainted()
         self.compiled = self.find_compiled()
-        self.given = self.find_given() if self.tainted or self.uses else {}
+        self.given: dict[str, str] = {}
+        if self.uses:
+            self.find_tainted()
+            self.given = self.find_given()
 
     def library(self, node: Node) -> str:
         """Return the library of other arrays that a name or attribute stands for."""
@@ -31,9 +33,10 @@ class Foreign:
 
     def in_expression(self, node: Node) -> str:
         """Return the library whose value an expression may have."""
-        if library := self.uses.get(node.func if isinstance(node, cst.Call) else node):
+        named = node.func if isinstance(node, cst.Call) else node
+        if library := self.uses.get(named):
             return library
-        if TO_NUMPY.match(last(node.func if isinstance(node, cst.Call) else node)) and not isinstance(node, cst.Name):
+        if TO_NUMPY.match(last_part(named)) and not isinstance(node, cst.Name):
             return ""
         if isinstance(node, cst.Name) and (library := self.tainted_name(node)):
             return library
@@ -44,7 +47,7 @@ class Foreign:
 
     def find_tainted(self) -> None:
         """Find the names that are given such values, by the node that is assigned to."""
-        statements = [node for node in self.text.nodes if isinstance(node, cst.Assign) and self.uses]
+        statements = [node for node in self.text.nodes if isinstance(node, cst.Assign)]
         for _ in range(3):  # what is assigned further up may depend on what is further down, in loops
             for statement in statements:
                 if library := self.in_expression(statement.value):
@@ -57,17 +60,18 @@ class Foreign:
         given = {}
         for node in self.text.nodes:
             if isinstance(node, cst.Call):
+                callee = self.uses.get(node.func)
                 for arg in node.args:
                     if library := self.in_expression(arg.value):
-                        given[last(node.func)] = library
-                    if self.library(node.func):
-                        given[last(arg.value)] = self.library(node.func)
+                        given[last_part(node.func)] = library
+                    if callee:
+                        given[last_part(arg.value)] = callee
         return given
 
     def find_compiled(self) -> dict[str, str]:
         """Return the functions that are handed to a compiler: numba.njit(act), numba.njit(parallel=True)(act)."""
         return {
-            last(arg.value): code(node.func)
+            last_part(arg.value): code(node.func)
             for node in self.text.nodes
             if isinstance(node, cst.Call) and COMPILER.search(code(node.func).split("(")[0])
             for arg in node.args
@@ -99,10 +103,6 @@ class Foreign:
             if isinstance(part, cst.FunctionDef | cst.ClassDef) and part.name.value in self.given:
                 return f"{part.name.value} is given arrays of {self.given[part.name.value]}"
         return ""
-
-
-def last(node: Node) -> str:
-    return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
 
 
 def dotted_imports(node: Node) -> list[str]:

@@ -35,6 +35,10 @@ class Match(NamedTuple):
     def operand(self, name: str) -> Node:
         return self.found[name][0]
 
+    def operands(self) -> set[Node]:
+        """Return all places of operands, and the values of the keywords that are kept."""
+        return {place for places in self.found.values() for place in places} | {arg.value for arg in self.kept}
+
 
 class TextNames:
     """What names stand for in a script, masks and derivative functions included."""
@@ -55,12 +59,17 @@ class TextNames:
 
 class Matcher:
     def __init__(
-        self, text: Text, everything: bool, rejected: Mapping[Hashable, str], inputs: Collection[Hashable]
+        self,
+        text: Text,
+        foreign: Foreign,
+        everything: bool,
+        rejected: Mapping[Hashable, str],
+        inputs: Collection[Hashable],
     ) -> None:
         self.text = text
         self.everything = everything
         plain = Reader(TextNames(text), NUMBERS)
-        self.foreign = Foreign(text)
+        self.foreign = foreign
         self.masks = Masks(text, plain, rejected, inputs)
         derivatives = find_derivatives(text, lambda node: slope_of(plain, node))
         self.calls = Calls(text, derivatives)
@@ -161,7 +170,7 @@ class Matcher:
         )
 
     def doubt_of_text(self, match: Match) -> str:
-        operands = {place for places in match.found.values() for place in places} | {arg.value for arg in match.kept}
+        operands = match.operands()
         parts = list(expressions(match.node, operands))
         if match.second:
             parts += expressions(match.second.body[0], operands)
@@ -198,7 +207,7 @@ class Matcher:
             if max(len(match.found[name]), names.count(name)) > 1:
                 return f"{code(match.operand(name))} would be called another number of times"
         places = [self.text.start(match.operand(name)) for name in dict.fromkeys(names)]
-        if calls and places != sorted(places) and not self.is_only_names(match, calls):
+        if calls and places != sorted(places) and not self.reads_only(match, calls):
             return "calls would be made in another order"
         if (
             match.rule.patterns[0][0] == "*="
@@ -208,7 +217,7 @@ class Matcher:
             return f"{code(match.node.target)} may be a number, or the copy that a fancy index makes"
         return ""
 
-    def is_only_names(self, match: Match, calls: list[str]) -> bool:
+    def reads_only(self, match: Match, calls: list[str]) -> bool:
         """Whether only one operand calls anything, and what it calls is NumPy's, which changes no other operand."""
         parts = [part for name in calls for part in walk(match.operand(name)) if isinstance(part, cst.Call)]
         are_known = all(

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import libcst as cst
 
+from relu_ext.migrate.foreign import Foreign
 from relu_ext.migrate.imports import Import, add_import, choose_import
 from relu_ext.migrate.masks import Saved, plan
 from relu_ext.migrate.matching import Match, Matcher
@@ -60,16 +61,16 @@ def decide(text: Text, everything: bool) -> Decisions:
         match = None if node in left else matcher.match(node)
         if isinstance(node, cst.SimpleStatementLine) and node not in left and (pair := matcher.pair(node)):
             left.update([*node.body, *walk(cast(Node, pair.second))])
-            left.update(walk(node, operands(pair)))
+            left.update(walk(node, pair.operands()))
             match = pair
         if match and (reason := matcher.doubt(match)):
             notes[text.start(match.node)] = Note(text.start(match.node)[0], advice(match, reason))
-            left.update(walk(match.node, operands(match)))
+            left.update(walk(match.node, match.operands()))
         elif match:
             decisions.matches[match.node] = match
             if match.second:
                 remove(text, decisions, match.second)
-            for operand in operands(match):
+            for operand in match.operands():
                 visit(operand)
             return
         for child in node.children:
@@ -85,8 +86,9 @@ def settle_masks(text: Text, everything: bool) -> tuple[Matcher, list[Saved]]:
     """Find the masks of which a ReLU's output can be kept; one that cannot may keep others from it."""
     rejected: dict[Hashable, str] = {}
     inputs: set[Hashable] = set()  # of which x itself is kept
+    foreign = Foreign(text)
     while True:
-        matcher = Matcher(text, everything, rejected, inputs)
+        matcher = Matcher(text, foreign, everything, rejected, inputs)
         candidates = [mask for mask in matcher.masks.found.values() if mask.new and not matcher.masks.reason(mask)]
         plans = {mask.key: plan(matcher, mask) for mask in candidates}
         refused = {key: reason for key, reason in plans.items() if isinstance(reason, str)}
@@ -96,10 +98,6 @@ def settle_masks(text: Text, everything: bool) -> tuple[Matcher, list[Saved]]:
             return matcher, saved
         rejected |= refused
         inputs |= of_x
-
-
-def operands(match: Match) -> set[Node]:
-    return {place for places in match.found.values() for place in places} | {arg.value for arg in match.kept}
 
 
 def save(text: Text, decisions: Decisions, saved: Saved) -> None:
@@ -132,7 +130,7 @@ def remove_masks(matcher: Matcher, decisions: Decisions) -> None:
     replaced |= {part for line in decisions.removed for part in walk(line)}
     for mask in matcher.masks.found.values():
         block = text.parent(mask.line)
-        if mask.new or not mask.uses or text.function(mask.statement) is None or not isinstance(mask.key, tuple):
+        if mask.new or not mask.uses or text.function(mask.statement) is None:
             continue
         is_alone = len(mask.line.body) == 1 and isinstance(block, cst.IndentedBlock) and len(block.body) > 1
         if is_alone and all(use in replaced for use in mask.uses):
@@ -270,7 +268,7 @@ class Rewriter(cst.CSTTransformer):
         return cst.FlattenSentinel([first, last])  # type: ignore[return-value]
 
     def replaced(self, node: Node, match: Match) -> Node:
-        visited = {operand: cast(Node, operand.visit(self)) for operand in operands(match)}
+        visited = {operand: cast(Node, operand.visit(self)) for operand in match.operands()}
         call = call_for(match, self.prefix, visited)
         self.used.add(match.rule.function)
         self.told |= match.differs & set(IN_COMMENTS)

@@ -89,9 +89,13 @@ class TableNames:
         return None
 
 
+def last_part(node: Node) -> str:
+    """Return the last part of a dotted name, or nothing."""
+    return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+
+
 def last_name(node: Node) -> str:
-    name = node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
-    return ALIASES.get(name, name)
+    return ALIASES.get(last_part(node), last_part(node))
 
 
 class Reader:

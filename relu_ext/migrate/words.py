@@ -34,7 +34,7 @@ TO_NUMPY = re.compile(r"^(numpy|to_numpy|values|asarray|array|asnumpy|get|load_d
 COMPILER = re.compile(r"jit|vectorize|stencil|compile|tf\.function")
 BOOLEAN = re.compile(r"(?i:^_*(keep|valid|is_\w+|has_\w+|alive|active|selected|present|flags?)$|mask)")
 BACKWARD = re.compile(r"(?i:back|grad|bprop)")
-#: Flags that ask a function for its derivative: relu(x, deriv=True).
+#: Flags that select the derivative of a function: relu(x, deriv=True).
 FLAG = re.compile(r"(?i:deriv|grad|prime|backward|diff)")
 
 
