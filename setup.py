@@ -9,11 +9,13 @@ from setuptools.command.build_ext import build_ext
 
 # Threads may have stacks of 32 KB, of which NumPy's machinery needs most: no frame of the C may be large.
 WARNINGS = ["-Wall", "-Wextra", "-Wframe-larger-than=4096"]
+# So that a line added in one place does not move the loops of another across cache lines: see docs/decisions.md.
+ALIGNED = ["-falign-functions=64", "-falign-loops=32"]
 # RELU_EXT_DEBUG=1 in the environment: for a debugger, sanitizers and coverage. Flags in CFLAGS are used beside these.
 DEBUG = bool(os.environ.get("RELU_EXT_DEBUG"))
 FLAGS = {
     "msvc": ["/std:c11", "/W3", "/Zc:preprocessor", *(["/Od", "/Zi"] if DEBUG else ["/O2"])],
-    "unix": ["-std=c11", "-fvisibility=hidden", *WARNINGS, *(["-O1", "-g3"] if DEBUG else ["-O3", "-g0"])],
+    "unix": ["-std=c11", "-fvisibility=hidden", *WARNINGS, *(["-O1", "-g3"] if DEBUG else ["-O3", "-g0", *ALIGNED])],
 }
 
 
