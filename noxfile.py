@@ -26,7 +26,12 @@ OLDEST_NUMPY = {
     "3.13t": "numpy==2.2.*",
     "3.14": "numpy==2.3.*",
     "3.14t": "numpy==2.3.*",
+    "3.15": "numpy==2.5.*",
+    "3.15t": "numpy==2.5.*",
 }
+
+#: Which Python it is, and which NumPy.
+WHERE_FROM = "import sys, numpy; print(f'Python {sys.version}, {sys.base_prefix}, NumPy {numpy.__version__}')"
 
 #: Sanitizers do not mix with these.
 UNDER_SANITIZERS = "not subprocess and not memory and not allocations"
@@ -62,11 +67,15 @@ def tests(session: nox.Session, numpy: str) -> None:
     """The tests, on every Python that is found, with the oldest NumPy that it has wheels for, and the newest.
 
     By hand: pip install -e '.[test]' 'numpy==2.2.*' && python -m pytest -m ""
+
+    It says first where each Python comes from: nox looks along PATH, and with `--download-python auto` uv brings those
+    that it does not find.
     """
     enter_copy(session)
     wanted = OLDEST_NUMPY[str(session.python)] if numpy == "oldest" else "numpy"
     # The newest that has a wheel for this Python: what NumPy or mypy would be built from is not tested here.
     session.install("--only-binary=:all:", "-e", ".[test]", wanted)
+    session.run("python", "-c", WHERE_FROM)
     session.run("python", "-m", "pytest", *(session.posargs or ["-m", ""]))
 
 

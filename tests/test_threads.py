@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 from reference import OPS, assert_same, operands
 
+import relu_ext
+from relu_ext import _core
+
 THREADS, ROUNDS = 6, 3
 ROWS, COLUMNS = 96, 131  # no column begins where a vector would
 DTYPES = [np.dtype(c) for c in "bhfd"]  # one of each width
@@ -118,6 +121,27 @@ def test_one_output_in_shares(dtype, in_place, target):
     race(jobs)
     for out, expected in checks:
         assert_same(out, expected)
+
+
+def test_targets_change_during_calls():
+    """A call ends with the target with which it began, whatever another thread chooses meanwhile."""
+    before, jobs = relu_ext.simd_target, []
+    for op in OPS:
+        args = [in_columns(a) for a in operands(op, ROWS * COLUMNS, np.dtype("f"))]
+        expected = op.contract(*args)
+
+        def job(k: int, op=op, args=args, expected=expected) -> None:
+            for name in relu_ext.simd_targets:
+                if k == 0:
+                    _core.set_simd_target(name)
+                else:
+                    assert_same(op.ufunc(*args), expected, f"{op.ufunc.__name__}, {name}:")
+
+        jobs.append(job)
+    try:
+        race(jobs * ROUNDS)
+    finally:
+        _core.set_simd_target(before)
 
 
 # Both scripts below call every function with [-1, 0, 2].
