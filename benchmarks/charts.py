@@ -9,10 +9,9 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-WIDTH = 8.0  # inches; at DPI twice as many pixels as a README shows
-DPI = 200
+WIDTH, NARROW = 8.0, 4.4  # inches; a narrow chart can be read at 400 pixels
+DPI = 150
 # Okabe and Ito's colours, told apart by most eyes; markers for the others.
 LOOKS: dict[str, tuple[str, str]] = {
     "relu_ext": ("#d55e00", "o"),
@@ -58,7 +57,8 @@ def _size(n: int) -> str:
 def _caption(figure: Figure, report: dict[str, Any], note: str) -> None:
     """Machine and versions, at the bottom; the panels get what is left."""
     versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in report["versions"].items())
-    lines = textwrap.wrap(f"{note} {', '.join(report['machine'].values())}; {versions}.", 150)
+    text = f"{note} {', '.join(report['machine'].values())}; {versions}."
+    lines = textwrap.wrap(text, int(18 * figure.get_figwidth()))
     figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#444444", va="bottom")
     bottom = 0.02 + 0.14 * len(lines) / figure.get_figheight()
     figure.set_layout_engine("constrained", rect=(0, bottom, 1, 1 - bottom))
@@ -111,8 +111,8 @@ def grid(report: dict[str, Any]) -> Figure:
 
 
 def growth(report: dict[str, Any]) -> Figure:
-    """Cost an element over the number of elements."""
-    figure, both = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True, layout="constrained")
+    """Time per element over the number of elements."""
+    figure, both = plt.subplots(2, 1, figsize=(NARROW, 6), sharex=True, layout="constrained")
     handles: dict[str, Any] = {}
     for axes, operation in zip(both, ("relu", "relu-out"), strict=True):
         chosen = [c for c in report["cells"] if c["operation"] == operation]
@@ -122,56 +122,43 @@ def growth(report: dict[str, Any]) -> Figure:
                 style = {"linestyle": "--" if peer == "limit" else "-", "color": colour}
                 width = 2.4 if peer == "relu_ext" else 1.3
                 handles[peer] = axes.plot(*zip(*points, strict=True), **style, linewidth=width)[0]
-        axes.set_title(PANELS[operation], fontsize=9, family="monospace")
+        axes.set_title(PANELS[operation], fontsize=10, family="monospace")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("elements", fontsize=9)
+        axes.set_ylabel("ns per element")
         axes.grid(color="#dddddd")
-    both[0].set_ylabel("ns an element", fontsize=9)
+    both[-1].set_xlabel("elements")
     names = {"limit": "NumPy's copy"}
     labels = [names.get(peer, NAMES.get(peer, peer)) for peer in handles]
-    figure.legend(list(handles.values()), labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9)
+    figure.legend(list(handles.values()), labels, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
     _caption(figure, report, "float32, contiguous, the fastest of each library's spellings, one thread each.")
     return figure
 
 
 def step(report: dict[str, Any]) -> Figure:
-    """A training step in parts, and the ReLU part alone, one row a network."""
+    """A training step in its parts, one panel per network. Beside each bar is the share of ReLU."""
     networks = report["networks"]
-    figure, panels = plt.subplots(
-        len(networks),
-        2,
-        figsize=(WIDTH, 1 + 1.6 * len(networks)),
-        squeeze=False,
-        sharey="row",
-        layout="constrained",
-        width_ratios=(3, 2),
-    )
-    for (whole, alone), network in zip(panels, networks, strict=True):
-        labels = list(network["seconds"])
-        largest = max(sum(parts.values()) for parts in network["seconds"].values())
-        unit, scale = ("ms", 1e3) if largest > 1e-3 else ("µs", 1e6)
+    size = (NARROW, 1 + 1.7 * len(networks))
+    figure, panels = plt.subplots(len(networks), 1, figsize=size, squeeze=False, layout="constrained")
+    for axes, network in zip(panels[:, 0], networks, strict=True):
+        labels, steps = list(network["seconds"]), list(network["seconds"].values())
+        sums = [sum(parts.values()) for parts in steps]
+        unit, scale = ("ms", 1e3) if max(sums) > 1e-3 else ("µs", 1e6)
         lefts = [0.0] * len(labels)
         for part, colour in PARTS.items():
-            widths = [scale * parts[part] for parts in network["seconds"].values()]
-            whole.barh(labels, widths, left=lefts, color=colour, label=part)
+            widths = [scale * parts[part] for parts in steps]
+            bars = axes.barh(labels, widths, left=lefts, color=colour, label=part)
             lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
-            if part == "ReLU":
-                bars = alone.barh(labels, widths, color=colour)
-                alone.bar_label(bars, [f"{width:.2g} {unit}" for width in widths], padding=3, fontsize=8)
-                alone.set_xlim(0, 1.25 * max(widths))
-                alone.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))  # its label would be cut off
-        whole.invert_yaxis()
-        whole.set_title(network["network"], fontsize=9, loc="left")
-        whole.set_xlabel(f"{unit} a step", fontsize=8)
-        alone.set_xlabel(f"{unit} of ReLU", fontsize=8)
-        alone.tick_params(axis="y", left=False)
-        for axes in (whole, alone):
-            axes.tick_params(labelsize=8)
-            axes.spines[["top", "right"]].set_visible(False)
+        shares = [f"{parts['ReLU'] / total:.1%}" for parts, total in zip(steps, sums, strict=True)]
+        axes.bar_label(bars, shares, padding=3, color=PARTS["ReLU"], fontweight="bold")
+        axes.set_xlim(0, 1.15 * max(lefts))
+        axes.invert_yaxis()
+        axes.set_title(textwrap.fill(network["network"], 44), fontsize=10, loc="left")
+        axes.set_xlabel(f"{unit} per step")
+        axes.spines[["top", "right"]].set_visible(False)
     handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
     _caption(figure, report, f"float32, {report['threads']} threads of OpenBLAS.")
     return figure
 

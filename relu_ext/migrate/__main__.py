@@ -13,18 +13,18 @@ from relu_ext.migrate.spellings import DIFFERENCES, table
 
 EPILOG = "\n".join(
     [
-        "Where a result may differ in something, a comment at the end of the line says so:",
+        "Where a result may differ, a comment at the end of the line says in what:",
         *(f"  {key + ':':<7}{meaning}" for key, meaning in DIFFERENCES.items()),
-        "Operands are taken to be arrays of real numbers.",
+        "Operands are assumed to be arrays of real numbers.",
         "",
-        "The diff goes to standard output, as `patch -p0` takes it; that of a notebook shows",
-        "its cells, and is for reading only. What looks like ReLU but cannot be decided from",
-        "the text is listed on standard error with the line, the reason and what to write,",
-        "and is left alone. A summary follows.",
+        "The diff goes to standard output, in the format of `patch -p0`; that of a notebook",
+        "shows its cells, and is for reading only. Lines that look like ReLU, but cannot be",
+        "decided from the source, are not changed: they are listed on standard error with the",
+        "reason and with what to write. A summary follows.",
         "",
-        "exit status: 0 if all went well, whether or not anything was to change; 1 if --check",
-        "is given and something would change; 2 if a file could not be read, parsed or",
-        "written (the others are done), or if the command line is wrong",
+        "exit status: 0 on success, whether or not anything was to change; 1 if --check is",
+        "given and something would change; 2 if a file cannot be read, parsed or written (the",
+        "others are done), or if the command line is wrong",
     ]
 )
 
@@ -32,7 +32,7 @@ EPILOG = "\n".join(
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m relu_ext.migrate",
-        description="Print a diff in which ReLU and its gradient, however spelled, are calls of relu_ext.",
+        description="Print a diff that replaces the usual ways to write ReLU and its gradient by calls of relu_ext.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,17 +47,16 @@ def command_line() -> argparse.ArgumentParser:
     mode.add_argument(
         "--write",
         action="store_true",
-        help="apply the diff as well, each file whole or not at all; of standard input, print the new source instead",
+        help="change the files, each completely or not at all; for standard input, print the new source instead",
     )
     parser.add_argument("--diff", action="store_true", help="print the diff (the default), also with --check, --quiet")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="change what has the spelling of ReLU but is not said to be an activation, such as margins and clamps, "
-        "as well",
+        help="also change lines that have the form of a ReLU but are not said to be one, such as margins and clamps",
     )
-    parser.add_argument("--no-comments", action="store_true", help="do not tell the differences in comments")
+    parser.add_argument("--no-comments", action="store_true", help="add no comments on what may differ")
     parser.add_argument("--table", action="store_true", help="print the table of spellings instead, in Markdown")
     return parser
 
@@ -70,7 +69,7 @@ def read(file: str) -> bytes:
 
 
 def migrate(file: str, content: bytes, rewrite: Rewrite) -> Result:
-    """Return what becomes of a script or a notebook."""
+    """Return a script or a notebook rewritten."""
     if file.endswith(".ipynb") or (file == STDIN and re.match(rb'\s*\{\s*"', content) and b'"nbformat"' in content):
         from relu_ext.migrate import notebooks
 
@@ -81,7 +80,7 @@ def migrate(file: str, content: bytes, rewrite: Rewrite) -> Result:
 
 
 def do(file: str, options: argparse.Namespace, rewrite: Rewrite) -> Result:
-    """Rewrite a file as far as the options say, and print what they say."""
+    """Rewrite a file, and print what the options ask for."""
     before = read(file)
     result = migrate(file, before, rewrite)
     if options.write and file == STDIN:
@@ -141,10 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.files:
         parser.error("no FILE given")
     if STDIN in options.files and options.write and options.diff:
-        parser.error("standard output cannot take both the new source (- and --write) and --diff")
+        parser.error("standard output cannot take both the new source (- with --write) and --diff")
     try:
         return run(options)
-    except BrokenPipeError:  # whoever reads the diff, such as head, has enough
+    except BrokenPipeError:  # the reader of the diff, such as head, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
 

@@ -92,7 +92,7 @@ class Masks:
         if len(written) > len(initial) or (initial and not is_saved) or is_set_again:
             reason = "it is set in more than one place"
         elif is_saved and len(line.body) > 1:
-            reason = "it shares its line"
+            reason = "another statement is on its line"
         elif is_saved:
             reason = self.doubt_of_saved(target, head)
         uses = [node for node in others if node not in initial]
@@ -116,7 +116,7 @@ class Masks:
             if re.search(
                 rf"attr\([^()]*(['\"]){name}\1|__dict__|\bvars\(|__slots__\s*=[^=]*['\"]{name}\b", self.text.module.code
             ):
-                return "it may be read by its name as text"
+                return "it may be read through getattr or a string"
             for node in self.text.nodes:
                 if isinstance(node, cst.Attribute) and node.attr.value == name:
                     other = self.text.class_of(node)
@@ -232,7 +232,7 @@ def plan(matcher: Matcher, mask: Mask) -> Saved | str:
     if forward and (reason := matcher.doubt(forward)):
         return reason
     if mask.head not in STRICT and forward and (forward.rule.is_in_place() or changes(matcher.text, mask, forward)):
-        return "a derivative of 1 at 0 takes x itself, which changes"
+        return "a derivative of 1 at 0 needs x, which is changed in place"
     kept = forward if mask.head in STRICT else None
     if reason := changed_after(matcher.text, mask, kept) or changed_elsewhere(matcher, mask):
         return reason
@@ -241,7 +241,7 @@ def plan(matcher: Matcher, mask: Mask) -> Saved | str:
             continue
         match = next((m for m in enclosing_matches(matcher, use)), None)
         if match is None:
-            return f"line {matcher.text.start(use)[0]} uses it in another way"
+            return f"line {matcher.text.start(use)[0]} uses it for something else"
         if reason := matcher.doubt(match):
             return f"line {matcher.text.start(use)[0]}: {reason}"
     return Saved(mask, kept)
@@ -290,13 +290,13 @@ def changed_elsewhere(matcher: Matcher, mask: Mask) -> str:
         function = text.function(call) or text.module
         for node in walk(function) if target.isidentifier() else ():
             if text.start(node) > text.start(call) and text.is_changed_in_place(cst.Name(target), node):
-                return f"line {text.start(node)[0]} changes what {method.name.value} gives in place"
+                return f"line {text.start(node)[0]} changes the result of {method.name.value} in place"
     for other in text.nodes:
         if isinstance(other, cst.FunctionDef) and other.name.value == method.name.value and other is not method:
             for parameter in other.params.params:
                 for node in walk(other.body):
                     if text.is_changed_in_place(parameter.name, node) and not is_relu(matcher, node):
-                        return f"line {text.start(node)[0]} changes in place what it is given"
+                        return f"line {text.start(node)[0]} changes its argument in place"
     return ""
 
 

@@ -208,7 +208,7 @@ class Matcher:
                 return f"{code(match.operand(name))} would be called another number of times"
         places = [self.text.start(match.operand(name)) for name in dict.fromkeys(names)]
         if calls and places != sorted(places) and not self.reads_only(match, calls):
-            return "calls would be made in another order"
+            return "the order of calls would change"
         if (
             match.rule.patterns[0][0] == "*="
             and isinstance(match.node, cst.AugAssign)
@@ -249,7 +249,7 @@ class Matcher:
             if code(x) in map(code, expressions(gradient)):
                 return f"{code(gradient)} is made of {code(x)}"
             if not self.is_gradient(match, gradient, x):
-                return f"nothing tells that {code(gradient)} is a gradient"
+                return f"the code does not say that {code(gradient)} is a gradient"
         return ""
 
     def is_gradient(self, match: Match, gradient: Node, x: Node) -> bool:

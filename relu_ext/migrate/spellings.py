@@ -1,14 +1,14 @@
-"""How scripts spell ReLU and its gradient, and what to write: the one source of README's table and of migrate."""
+"""How scripts write ReLU and its gradient, and what replaces it: the source of migrate and of docs/migration.md."""
 
 from typing import NamedTuple
 
-#: What may differ where a row says so. All else is equal, bit for bit.
+#: What may differ where a row says so. Everything else is equal, bit for bit.
 DIFFERENCES = {
-    "NaN": "NaN: relu keeps it as it is, gradients pass where x is NaN, and are 0 where x is negative",
-    "-0.0": "the sign of zeros: relu_ext writes +0.0 (not in comments)",
-    "inf": "infinities, and what overflows: times 0 they were NaN",
+    "NaN": "relu_ext keeps a NaN in x and lets the gradient pass there; where x is negative it writes 0",
+    "-0.0": "relu_ext writes +0.0 where the old line may write -0.0 (not in comments)",
+    "inf": "the old line gives NaN for an infinity times 0, or overflows",
     "dtype": "it is that of x, or the common one of gradient and x; out= must be able to hold it",
-    "shape": "x with fewer dimensions: a mask selects rows, relu_ext broadcasts",
+    "shape": "if x has fewer dimensions, a mask selects rows, and relu_ext broadcasts x",
 }
 
 
@@ -22,12 +22,12 @@ class Spelling(NamedTuple):
     after: str
     differs: str = ""
     by_hand: str = ""  # why migrate lists it and changes nothing
-    shown: bool = True  # in README
+    shown: bool = True  # in the table
     needs: str = ""  # what the text has to say: "activation", "derivative", or "output" (that y is a ReLU's)
 
 
-ACTIVATION = "nothing tells that it is an activation; --all changes it"
-DERIVATIVE = "nothing tells that it is a derivative (it may be labels or indices)"
+ACTIVATION = "the code does not say that it is an activation; --all changes it"
+DERIVATIVE = "the code does not say that it is a derivative (it may be labels or indices)"
 COMPACT = "it equals the function only where the left side was 0 before"
 SAVED_MASK = "a saved mask"
 
@@ -181,7 +181,7 @@ ROWS = [*SPELLINGS, *BARE, *MASKS]
 
 
 def table() -> str:
-    """Return README's table."""
+    """Return the table of docs/migration.md."""
     lines = ["| your script | with relu_ext | may differ in |", "|---|---|---|"]
     for row in ROWS:
         if row.shown:

@@ -129,7 +129,7 @@ def test_simd_names_have_a_page(site):
     assert documented == ["relu_ext.simd_target", "relu_ext.simd_targets", "RELU_EXT_SIMD"]
 
 
-def test_the_migration_table_is_the_readmes(site):
+def test_the_migration_table_is_whole(site):
     cells = Page(site / "migration.html").of("td")
     shown = [row for row in ROWS if row.shown]
     rows = list(zip(cells[::3], cells[1::3], strict=True))

@@ -311,12 +311,12 @@ NEXT = "class Norm:\n    def forward(self, x):\n        x -= x.mean()\n        r
             "class Capped(Relu):\n    def forward(self, x):\n        self.mask = x < 6",
             "outside of its class",
         ),
-        (SAVED + "\n\n    __slots__ = ('mask', 'x')", PRODUCT, "", "may be read by its name as text"),
-        (SAVED, PRODUCT, "print(getattr(layer, 'mask'))", "may be read by its name as text"),
-        (SAVED, f"print(self.mask.mean())\n        {PRODUCT}", "", "uses it in another way"),
+        (SAVED + "\n\n    __slots__ = ('mask', 'x')", PRODUCT, "", "may be read through getattr or a string"),
+        (SAVED, PRODUCT, "print(getattr(layer, 'mask'))", "may be read through getattr or a string"),
+        (SAVED, f"print(self.mask.mean())\n        {PRODUCT}", "", "uses it for something else"),
         (SAVED, f"self.mask = self.mask * 2\n        {PRODUCT}", "", "set in more than one place"),
-        (SAVED, "return dout[self.mask]", "", "uses it in another way"),
-        ("self.mask = x > 0; y = x * self.mask\n        return y", PRODUCT, "", "shares its line"),
+        (SAVED, "return dout[self.mask]", "", "uses it for something else"),
+        ("self.mask = x > 0; y = x * self.mask\n        return y", PRODUCT, "", "another statement is on its line"),
         (
             "if self.train:\n            self.mask = x > 0\n        return x * self.mask",
             PRODUCT,
@@ -325,8 +325,8 @@ NEXT = "class Norm:\n    def forward(self, x):\n        x -= x.mean()\n        r
         ),
         (CHANGED, PRODUCT, "", "changes out in place"),
         ("self.mask = f(x) > 0\n        return self.act(x)", PRODUCT, "", "forward line was not recognized"),
-        (SAVED, PRODUCT, CALLER, "changes what forward gives in place"),
-        (SAVED, PRODUCT, NEXT, "changes in place what it is given"),
+        (SAVED, PRODUCT, CALLER, "changes the result of forward in place"),
+        (SAVED, PRODUCT, NEXT, "changes its argument in place"),
     ],
 )
 def test_masks_that_stay(forward, backward, more, reason):
@@ -404,10 +404,10 @@ def test_a_mask_that_is_read_elsewhere_too_is_kept():
             "numba.njit may not know relu_ext",
         ),
         ("import jax\ndef act(x):\n    return np.maximum(0, x)\nfast = jax.jit(act)", "jax.jit may not know relu_ext"),
-        ("margins = np.maximum(0, scores - correct + 1)", "nothing tells that it is an activation"),
-        ("def hinge(y, p):\n    return np.maximum(0, 1 - y * p)", "nothing tells that it is an activation"),
-        ("img[img < 0] = 0", "nothing tells that it is an activation"),
-        ("stock = np.clip(stock, 0, None)", "nothing tells that it is an activation"),
+        ("margins = np.maximum(0, scores - correct + 1)", "the code does not say that it is an activation"),
+        ("def hinge(y, p):\n    return np.maximum(0, 1 - y * p)", "the code does not say that it is an activation"),
+        ("img[img < 0] = 0", "the code does not say that it is an activation"),
+        ("stock = np.clip(stock, 0, None)", "the code does not say that it is an activation"),
     ],
 )
 def test_lines_that_stay(source, reason):
@@ -421,7 +421,7 @@ def test_all_changes_what_only_has_the_spelling():
 
 def test_advice_is_about_what_is_there():
     said = reasons("out = s.copy()\nlog(out)\nout[s < 0] = 0")
-    assert "nothing tells that out is a gradient" in said
+    assert "the code does not say that out is a gradient" in said
     assert "relu(np.log" not in reasons("y = np.log(p).clip(low, 0)")
     assert plain("h = np.dot(x, w).clip(0)") == "h = relu(np.dot(x, w))"
 
@@ -447,7 +447,7 @@ def test_the_dtype_of_a_mask_made_numbers_is_told():
 @pytest.mark.skipif(not (DOCS / "migration.md").exists(), reason="docs are not here: not a checkout")
 def test_the_page_on_migration():
     page = (DOCS / "migration.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    blocks = re.findall(r"```python\n(import .*?)```", page, re.DOTALL)
     assert len(blocks) == 4
     for before, after in zip(blocks[::2], blocks[1::2], strict=True):
         assert rewrite(before.encode()) == (after.encode(), [])
