@@ -79,7 +79,7 @@ def main() -> None:
     description = "Print versions and the SIMD target in use, and measure how fast it is beside NumPy."
     argparse.ArgumentParser(prog="python -m relu_ext", description=description).parse_args()
     relu_ext.show_runtime()
-    print("\nTimes as fast as NumPy's spelling, float32, one thread, by number of elements:\n")
+    print("\nSpeed as a multiple of NumPy's, by number of elements (float32, one thread):\n")
     print(f"{'relu_ext':<28}{'NumPy':<26}" + "".join(f"{f'{n:.0e}'.replace('e+0', 'e'):>6}" for n in SIZES))
     for row in zip(*map(pairs, SIZES), strict=True):
         print(f"{row[0][0]:<28}{row[0][2]:<26}", end="", flush=True)

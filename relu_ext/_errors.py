@@ -25,7 +25,7 @@ _ADVICE = (
     ((np.character, str), "which is text; convert it to numbers, for example {}.astype(float)"),
     (np.datetime64, "and dates have no zero; pass numbers, for example ({} - start) / np.timedelta64(1, 's')"),
     (np.timedelta64, "which has a unit; pass numbers, for example {} / np.timedelta64(1, 's')"),
-    (np.void, "which is no number; pass one field of a structured array, for example {}['name']"),
+    (np.void, "which is not a number; pass one field of a structured array, for example {}['name']"),
 )
 _ADVICE_ON_ML_DTYPES = (
     "and of ml_dtypes only bfloat16 and the float8 formats with a sign and a zero are supported; "
@@ -118,7 +118,7 @@ def failure(name: str, args: tuple[object, ...], error: Exception) -> Exception 
             if type(arg) is complex:  # promoted before dtypes are looked at
                 return TypeError(f"{name}: {operand} is complex128, {_ADVICE[0][1].format(operand)}")
     if type(error) is ValueError and "inhomogeneous" in str(error):
-        better = ValueError(f"{name}: rows of different lengths are no array: {error} Pass rows of equal length")
+        better = ValueError(f"{name}: rows of different lengths are not an array: {error} Pass rows of equal length")
         better.__cause__ = error
         return better
     return None

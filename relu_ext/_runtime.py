@@ -44,7 +44,7 @@ def show_runtime() -> None:
         "SIMD found": " ".join(found),
         "SIMD not found": " ".join(name for name, usable in table if not usable) or "-",
         "SIMD in use": _core.get_simd_target(),
-        "streams from": f"{_core.get_stream_threshold() >> 20} MB of output",
+        "streaming": f"stores bypass the cache from {_core.get_stream_threshold() >> 20} MB of output on",
     }
     for name, value in rows.items():
         print(f"{name + ':':<16}{value}")

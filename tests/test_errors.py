@@ -90,7 +90,7 @@ WRONG = {
     "str": (np.array(["a"], np.dtypes.StringDType()), r"is text; convert it"),
     "datetime64": (np.array(["2020-01-01"], "M8[D]"), r"dates have no zero; pass numbers, for example \({} - start\)"),
     "timedelta64": (np.array([1], "m8[s]"), r"has a unit; pass numbers, for example {} / np\.timedelta64"),
-    "void": (np.zeros(1, "i4,f4"), r"is no number; pass one field of a structured array, for example {}\["),
+    "void": (np.zeros(1, "i4,f4"), r"is not a number; pass one field of a structured array, for example {}\["),
 }
 if ml_dtypes:
     WRONG["float8_e8m0fnu"] = np.ones(1, ml_dtypes.float8_e8m0fnu), r"only bfloat16 and .* {}\.astype\(np\.float32\)"
