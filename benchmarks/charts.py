@@ -10,7 +10,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-WIDTH, NARROW = 8.0, 4.4  # inches; a narrow chart can be read at 400 pixels
+WIDTH = 4.4  # inches: narrow enough to be read at 400 pixels
 DPI = 150
 # Okabe and Ito's colours, told apart by most eyes; markers for the others.
 LOOKS: dict[str, tuple[str, str]] = {
@@ -28,7 +28,6 @@ NAMES = {
     "torch": "PyTorch",
     "jax": "JAX",
     "onnxruntime": "ONNX Runtime",
-    "limit": "limit: NumPy's copy or bitwise-or",
 }
 PANELS = {
     "relu": "relu(x)",
@@ -58,15 +57,15 @@ def _caption(figure: Figure, report: dict[str, Any], note: str) -> None:
     """Machine and versions, at the bottom; the panels get what is left."""
     versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in report["versions"].items())
     text = f"{note} {', '.join(report['machine'].values())}; {versions}."
-    lines = textwrap.wrap(text, int(18 * figure.get_figwidth()))
+    lines = textwrap.wrap(text, int(18 * WIDTH))
     figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#444444", va="bottom")
     bottom = 0.02 + 0.14 * len(lines) / figure.get_figheight()
     figure.set_layout_engine("constrained", rect=(0, bottom, 1, 1 - bottom))
 
 
-def _legend(figure: Figure, handles: dict[str, Any], columns: int = 4) -> None:
-    names = [NAMES.get(peer, peer) for peer in handles]
-    figure.legend(list(handles.values()), names, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
+def _legend(figure: Figure, handles: dict[str, Any], columns: int = 3, **more: str) -> None:
+    names = [(NAMES | more).get(name, name) for name in handles]
+    figure.legend(list(handles.values()), names, loc="outside upper center", ncols=columns, frameon=False, fontsize=10)
 
 
 def grid(report: dict[str, Any]) -> Figure:
@@ -75,12 +74,10 @@ def grid(report: dict[str, Any]) -> Figure:
     panels = [name for name in PANELS if any(c["operation"] == name for c in cells)]
     if not panels:
         raise SystemExit("nothing to draw: the chart shows contiguous float32")
-    rows = -(-len(panels) // 2)
-    figure, grid_of_axes = plt.subplots(
-        rows, 2, figsize=(WIDTH, 1.3 + 1.75 * rows), sharex=True, squeeze=False, layout="constrained"
-    )
+    size = (WIDTH, 2 + 1.7 * len(panels))
+    figure, rows = plt.subplots(len(panels), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
     handles: dict[str, Any] = {}
-    for axes, operation in zip(grid_of_axes.flat, panels, strict=False):
+    for axes, operation in zip(rows[:, 0], panels, strict=True):
         chosen = sorted((c for c in cells if c["operation"] == operation), key=lambda c: c["size"])
         for peer, (colour, marker) in LOOKS.items():
             points = []
@@ -93,26 +90,23 @@ def grid(report: dict[str, Any]) -> Figure:
                 size = {"markersize": 11, "markeredgewidth": 1.6} if peer == "limit" else {"markersize": 5}
                 handles[peer] = axes.plot(*zip(*points, strict=True), **style, **size)[0]
         axes.axvline(1, color=LOOKS["relu_ext"][0], zorder=1)
-        axes.set_title(PANELS[operation], fontsize=9, family="monospace")
-        axes.set_yticks(range(len(chosen)), [_size(c["size"]) for c in chosen], fontsize=8)
+        axes.set_title(PANELS[operation], fontsize=10, family="monospace")
+        axes.set_yticks(range(len(chosen)), [_size(c["size"]) for c in chosen])
         axes.set_ylim(len(chosen) - 0.5, -0.5)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)
-    for axes in grid_of_axes[-1]:
-        axes.set_xlabel("times as long as relu_ext (the line at 1)", fontsize=9)
-        axes.tick_params(axis="x", labelsize=8)
-    for axes in grid_of_axes[:, 0]:
-        axes.set_ylabel("elements", fontsize=9)
-    _legend(figure, handles)
+        axes.set_ylabel("elements")
+    rows[-1, 0].set_xlabel("times as long as relu_ext (the line at 1)")
+    _legend(figure, handles, 2, limit="limit (copy or bitwise-or)")
     _caption(figure, report, "float32, contiguous, the fastest of each library's spellings, one thread each.")
     return figure
 
 
 def growth(report: dict[str, Any]) -> Figure:
     """Time per element over the number of elements."""
-    figure, both = plt.subplots(2, 1, figsize=(NARROW, 6), sharex=True, layout="constrained")
+    figure, both = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True, layout="constrained")
     handles: dict[str, Any] = {}
     for axes, operation in zip(both, ("relu", "relu-out"), strict=True):
         chosen = [c for c in report["cells"] if c["operation"] == operation]
@@ -129,9 +123,7 @@ def growth(report: dict[str, Any]) -> Figure:
         axes.set_ylabel("ns per element")
         axes.grid(color="#dddddd")
     both[-1].set_xlabel("elements")
-    names = {"limit": "NumPy's copy"}
-    labels = [names.get(peer, NAMES.get(peer, peer)) for peer in handles]
-    figure.legend(list(handles.values()), labels, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
+    _legend(figure, handles, limit="NumPy's copy")
     _caption(figure, report, "float32, contiguous, the fastest of each library's spellings, one thread each.")
     return figure
 
@@ -139,7 +131,7 @@ def growth(report: dict[str, Any]) -> Figure:
 def step(report: dict[str, Any]) -> Figure:
     """A training step in its parts, one panel per network. Beside each bar is the share of ReLU."""
     networks = report["networks"]
-    size = (NARROW, 1 + 1.7 * len(networks))
+    size = (WIDTH, 1 + 1.7 * len(networks))
     figure, panels = plt.subplots(len(networks), 1, figsize=size, squeeze=False, layout="constrained")
     for axes, network in zip(panels[:, 0], networks, strict=True):
         labels, steps = list(network["seconds"]), list(network["seconds"].values())
@@ -152,13 +144,13 @@ def step(report: dict[str, Any]) -> Figure:
             lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
         shares = [f"{parts['ReLU'] / total:.1%}" for parts, total in zip(steps, sums, strict=True)]
         axes.bar_label(bars, shares, padding=3, color=PARTS["ReLU"], fontweight="bold")
-        axes.set_xlim(0, 1.15 * max(lefts))
+        axes.set_xlim(0, 1.2 * max(lefts))
         axes.invert_yaxis()
         axes.set_title(textwrap.fill(network["network"], 44), fontsize=10, loc="left")
         axes.set_xlabel(f"{unit} per step")
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
+    _legend(figure, dict(zip(names, handles, strict=True)))
     _caption(figure, report, f"float32, {report['threads']} threads of OpenBLAS.")
     return figure
 

@@ -1,9 +1,9 @@
 """Times four operations beside NumPy's lines: README.md's table, its comments after %timeit, and charts/readme.png."""
 
 import re
+import textwrap
 from pathlib import Path
 
-import charts
 import numpy as np
 from machine import machine
 from measure import Times, measure
@@ -13,14 +13,14 @@ import relu_ext
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 START, END = "<!-- table: python benchmarks/readme.py -->", "<!-- end of table -->"
-SIZES = (10, 10**3, 10**5, 10**7)
+SIZES = {10: "10", 10**3: "10³", 10**5: "10⁵", 10**7: "10⁷"}
 SHOWN = 10**5  # in the picture, and in README's example
 CELL_SECONDS = 1.0
 PAIRS = {
     "relu": ("np.maximum(x, 0)", "relu(x)"),
     "in place": ("np.maximum(x, 0, out=x)", "relu(x, out=x)"),
     "backward": ("dout * (x > 0)", "relu_backward_strict(dout, x)"),
-    "layer with a mask": (
+    "mask layer": (
         "mask = x <= 0; out = x.copy(); out[mask] = 0; dout[mask] = 0",
         "out = relu(x); relu_backward_strict(dout, x, out=dout)",
     ),
@@ -61,9 +61,10 @@ def conditions() -> str:
 
 
 def table(results: dict[int, dict[str, Pair]]) -> str:
-    lines = [f"| elements | {' | '.join(PAIRS)} |", "|--:|" + "---|" * len(PAIRS)]
-    lines += [f"| {n:,} | {' | '.join(map(cell, row.values()))} |" for n, row in results.items()]
-    return "\n".join([*lines, "", f"Time per call, NumPy → relu_ext: {conditions()}.", ""])
+    lines = [f"| size | {' | '.join(PAIRS)} |", "|---|" + "---|" * len(PAIRS)]
+    lines += [f"| {SIZES[n]} | {' | '.join(map(cell, row.values()))} |" for n, row in results.items()]
+    note = f"Time per call by number of elements, NumPy → relu_ext ({conditions()})."
+    return "\n".join([*lines, "", *textwrap.wrap(note, 120), ""])
 
 
 def fill(text: str, results: dict[int, dict[str, Pair]]) -> str:
@@ -79,7 +80,9 @@ def fill(text: str, results: dict[int, dict[str, Pair]]) -> str:
 
 def draw(row: dict[str, Pair]) -> None:
     """The bars of one size. NumPy's all have the length 1, since the times of the operations are far apart."""
-    figure, axes = charts.plt.subplots(figsize=(charts.NARROW, 3.3), layout="constrained")
+    import charts  # here, so that the tests need no matplotlib
+
+    figure, axes = charts.plt.subplots(figsize=(charts.WIDTH, 3.3), layout="constrained")
     for k, (name, peer) in enumerate((("NumPy's line", "numpy"), ("relu_ext", "relu_ext"))):
         lengths = [pair[k].seconds / pair[0].seconds for pair in row.values()]
         places = [y + 0.4 * k - 0.2 for y in range(len(row))]
@@ -87,7 +90,7 @@ def draw(row: dict[str, Pair]) -> None:
         notes = [f", {ratio(pair)} as fast" if k else "" for pair in row.values()]
         labels = [" ".join(in_units(pair[k].seconds)) + note for pair, note in zip(row.values(), notes, strict=True)]
         axes.bar_label(bars, labels, padding=3, fontsize=9)
-    axes.set_yticks(range(len(row)), [name.replace(" with", "\nwith") for name in row], fontsize=10)
+    axes.set_yticks(range(len(row)), list(row), fontsize=10)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2)
     axes.set_xticks([])
