@@ -151,7 +151,7 @@ def step(report: dict[str, Any]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = panels[0, 0].get_legend_handles_labels()
     _legend(figure, dict(zip(names, handles, strict=True)))
-    _caption(figure, report, f"float32, {report['threads']} threads of OpenBLAS.")
+    _caption(figure, report, f"float32, threads of OpenBLAS: {report['threads']}.")
     return figure
 
 
