@@ -132,7 +132,8 @@ static void bool_loop(char **args, npy_intp const *n, npy_intp const *steps, voi
     }
 }
 
-struct loops loops[N_OPS];
+#define ROW(op) [op] = {.dtype_loop = op##_loop},
+struct loops loops[N_OPS] = {EACH_OP(ROW)};
 
 static void add_loop(enum op op, PyUFuncGenericFunction function, const void *data, int in_type, int out_type)
 {
@@ -147,18 +148,13 @@ static void add_loop(enum op op, PyUFuncGenericFunction function, const void *da
 
 void loops_init(void)
 {
-#define ROW(op) [op] = op##_loop,
-    static const PyUFuncGenericFunction dtype_loops[N_OPS] = {EACH_OP(ROW)};
     for (int i = 0; i < N_BUILTIN; i++) {
         builtin_rows[builtin_dtypes[i].type_num] = &builtin_dtypes[i];
     }
     for (int op = 0; op < N_OPS; op++) {
-        if (loops[op].n_loops > 0) {
-            continue; /* the module is being imported anew */
-        }
-        loops[op].dtype_loop = dtype_loops[op];
         for (int i = 0; i < N_BUILTIN; i++) {
-            add_loop(op, dtype_loops[op], &builtin_dtypes[i], builtin_dtypes[i].type_num, builtin_dtypes[i].type_num);
+            const struct dtype *d = &builtin_dtypes[i];
+            add_loop(op, loops[op].dtype_loop, d, d->type_num, d->type_num);
         }
         add_loop(op, longdouble_loop, (void *)(intptr_t)op, NPY_LONGDOUBLE, NPY_LONGDOUBLE);
         if (op == RELU) { /* after the others: polars takes the first loop whose result can hold the operands */

@@ -11,21 +11,23 @@ const char *const op_names[N_OPS] = {
     [BACKWARD_STRICT] = "relu_backward_strict",
 };
 
+/* The first import's, for all that follow. `core` is held since nothing can be imported while Python ends. */
+static PyObject *core, *ufuncs[N_OPS];
+
 PyObject *explain(enum op op, const char *how, PyObject *const *what, Py_ssize_t n)
 {
-    PyObject *type, *error, *traceback, *args, *errors, *better = NULL;
+    PyObject *type, *error, *traceback, *args, *better = NULL;
     PyErr_Fetch(&type, &error, &traceback);
     if (type) {
         PyErr_NormalizeException(&type, &error, &traceback);
         PyException_SetTraceback(error, traceback ? traceback : Py_None);
     }
-    errors = PyImport_ImportModule("relu_ext._errors");
     args = PyTuple_New(n);
     for (Py_ssize_t k = 0; args && k < n; k++) {
         PyTuple_SET_ITEM(args, k, Py_NewRef(what[k]));
     }
-    if (errors && args) {
-        better = PyObject_CallMethod(errors, how, "sOO", op_names[op], args, error ? error : Py_None);
+    if (args) {
+        better = PyObject_CallMethod(core, "explain", "ssOO", how, op_names[op], args, error ? error : Py_None);
     }
     if (better == Py_None) {
         PyErr_Restore(Py_XNewRef(type), Py_XNewRef(error), Py_XNewRef(traceback));
@@ -33,22 +35,15 @@ PyObject *explain(enum op op, const char *how, PyObject *const *what, Py_ssize_t
     else if (better) {
         PyErr_SetObject((PyObject *)Py_TYPE(better), better);
     }
-    PyObject *const used[] = {type, error, traceback, errors, args, better};
-    for (int k = 0; k < 6; k++) {
+    PyObject *const used[] = {type, error, traceback, args, better};
+    for (int k = 0; k < 5; k++) {
         Py_XDECREF(used[k]);
     }
     return NULL;
 }
 
-static enum op op_of(PyUFuncObject *ufunc)
-{
-    for (int op = 0; op < N_OPS; op++) {
-        if (strcmp(ufunc->name, op_names[op]) == 0) {
-            return (enum op)op;
-        }
-    }
-    Py_UNREACHABLE(); /* not reached: every ufunc is one of the five */
-}
+/* By the loops that it was made with. */
+static enum op op_of(PyUFuncObject *ufunc) { return (enum op)((struct loops *)(void *)ufunc->functions - loops); }
 
 /* NumPy asks here when no loop fits the dtypes exactly. To fail without an error means: promote as ever, among all
  * loops, so also those that were registered just now. */
@@ -59,7 +54,7 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
     PyArray_DTypeMeta *const of_out = signature[ufunc->nin]; /* by dtype=, or NULL */
     PyArray_DTypeMeta *const wanted = of_out || signature[0] != signature[ufunc->nin - 1] ? of_out : signature[0];
     const int n = ufunc->nin + (of_out != NULL);
-    PyObject *scalar_types[N_OPERANDS];
+    PyObject *scalar_types[N_OPERANDS] = {NULL};
     for (int k = 0; k < n; k++) {
         scalar_types[k] = (PyObject *)dtypes[k]->scalar_type;
     }
@@ -70,9 +65,11 @@ static int promote(PyObject *object, PyArray_DTypeMeta *const dtypes[], PyArray_
     if (wanted == NULL || !PyTypeNum_ISUSERDEF(wanted->type_num) || dtype_of(wanted->type_num) == NULL) {
         return -1; /* of registered dtypes, NumPy's promotion by signature= and dtype= passes by the loops */
     }
-    for (int k = 0; k <= ufunc->nin; k++) {
+    for (int k = 0; k < ufunc->nin; k++) {
         new_dtypes[k] = (PyArray_DTypeMeta *)Py_NewRef(signature[k] ? signature[k] : wanted);
     }
+    /* NumPy looks again only where a dtype changes. One that is asked for has to be the loop's all the same. */
+    new_dtypes[ufunc->nin] = of_out ? NULL : (PyArray_DTypeMeta *)Py_NewRef(wanted);
     return 0;
 }
 
@@ -87,17 +84,15 @@ static int add_promoter(PyObject *ufunc, int nargs)
     return status;
 }
 
-static int add_ufunc(PyObject *module, enum op op)
+static PyObject *new_ufunc(enum op op)
 {
     const int n_in = has_dy(op) ? 2 : 1;
     PyObject *ufunc = PyUFunc_FromFuncAndData(loops[op].functions, loops[op].data, loops[op].types, loops[op].n_loops,
                                               n_in, 1, PyUFunc_None, op_names[op], NULL, 0);
-    int status = -1;
-    if (ufunc && add_promoter(ufunc, n_in + 1) == 0 && fastcall_install((PyUFuncObject *)ufunc, op) == 0) {
-        status = PyModule_AddObjectRef(module, op_names[op], ufunc);
+    if (ufunc && (add_promoter(ufunc, n_in + 1) < 0 || fastcall_install((PyUFuncObject *)ufunc, op) < 0)) {
+        Py_CLEAR(ufunc); /* not reached: memory runs out during the import: NumPy crashes first */
     }
-    Py_XDECREF(ufunc);
-    return status;
+    return ufunc;
 }
 
 static PyObject *get_simd_target(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
@@ -168,7 +163,7 @@ static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
         }
     }
     Py_DECREF(descr);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
+    return status < 0 || PyErr_Occurred() ? NULL : Py_NewRef(Py_None); /* NumPy may set an error and return 0 */
 }
 
 static PyObject *get_stream_threshold(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
@@ -197,15 +192,24 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* Python itself refuses only some subinterpreters. In any that imports NumPy first, it stays the only one that can. */
 static int exec(PyObject *module)
 {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "module relu_ext._core does not support loading in subinterpreters");
+        return -1;
+    }
     if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0) {
         return -1; /* not reached: memory runs out during the import: NumPy crashes first */
     }
-    dispatch_init();
-    loops_init();
+    if (core == NULL) {
+        core = Py_NewRef(module);
+        dispatch_init();
+        loops_init();
+    }
     for (int op = 0; op < N_OPS; op++) {
-        if (add_ufunc(module, (enum op)op) < 0) {
+        ufuncs[op] = ufuncs[op] ? ufuncs[op] : new_ufunc((enum op)op);
+        if (ufuncs[op] == NULL || PyModule_AddObjectRef(module, op_names[op], ufuncs[op]) < 0) {
             return -1; /* not reached: memory runs out during the import: NumPy crashes first */
         }
     }

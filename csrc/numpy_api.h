@@ -60,7 +60,7 @@ INLINE const struct dtype *dtype_of(int type_num)
 
 /* module.c */
 extern const char *const op_names[N_OPS];
-/* Raises what relu_ext._errors.how(name, what, the exception that is set) returns, unless that is None. NULL. */
+/* Raises what relu_ext._errors.explain(how, name, what, the error that is set) returns, unless that is None. NULL. */
 PyObject *explain(enum op op, const char *how, PyObject *const *what, Py_ssize_t n);
 
 /* fastcall.c */

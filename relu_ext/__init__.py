@@ -22,7 +22,7 @@ except ModuleNotFoundError as _error:
         _error.msg += "\nIn a checkout of relu_ext, run `pip install -e .` to build the C extension"
     raise
 
-from relu_ext import _docs, _runtime
+from relu_ext import _docs, _errors, _runtime
 from relu_ext._core import relu, relu_backward, relu_backward_strict, relu_grad, relu_grad_strict
 from relu_ext._runtime import show_runtime, simd_targets
 from relu_ext._units import dead_units
@@ -56,5 +56,6 @@ def __dir__() -> list[str]:
     return ["__version__", *__all__]
 
 
+_core.explain = _errors.explain
 _docs.describe_ufuncs()
 _runtime.choose_target()

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="misc, overload-overlap, override"
 # pyright: reportOverlappingOverload=false, reportIncompatibleMethodOverride=false
 
+from collections.abc import Callable
 from types import EllipsisType
 from typing import (
     Any,
@@ -303,6 +304,8 @@ relu_grad: _Gradient[Literal["relu_grad"]]
 relu_backward: _Backward[Literal["relu_backward"]]
 relu_grad_strict: _Gradient[Literal["relu_grad_strict"]]
 relu_backward_strict: _Backward[Literal["relu_backward_strict"]]
+
+explain: Callable[..., Exception | None]  # set by relu_ext
 
 def get_simd_target() -> str: ...
 def set_simd_target(name: str, /) -> None: ...

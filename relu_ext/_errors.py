@@ -1,11 +1,13 @@
 """Error messages of the ufuncs: the function, what is wrong, what to write instead.
 
-The C calls these with the ufunc's name, what is wrong and the exception that is already set, if one is. Each returns
-the exception to raise, or None where it knows nothing better.
+The C calls `explain` with one of their names, the ufunc's, what is wrong and the exception that is already set, if one
+is. Each returns the exception to raise, or None where it knows nothing better.
 """
 
+import os
 import sys
-from threading import RLock
+from _thread import RLock  # threading would be imported for it alone
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from relu_ext import _core
 
 _NAMES_OF_ROWS = {name for name, *_ in _core.dtype_table()}
 _registering = RLock()  # type numbers are shared by the five ufuncs
+if hasattr(os, "register_at_fork"):  # a child has nobody to release what another thread holds
+    os.register_at_fork(
+        before=_registering.acquire, after_in_parent=_registering.release, after_in_child=_registering.release
+    )
 
 _CHAIN_RULE = {
     "relu_grad": "; the chain rule is relu_backward(dy, x)",
@@ -58,8 +64,6 @@ def dtypes(name: str, scalar_types: tuple[type, ...], _: object) -> TypeError | 
     inputs = ("dy", "x") if "backward" in name else ("x",)
     if len(scalar_types) > len(inputs):  # casting= says what NumPy may cast to it
         operands = {"dtype": scalar_types[-1]}
-    elif object in scalar_types or np.object_ in scalar_types:  # all become objects
-        operands = {}
     else:
         operands = dict(zip(inputs, scalar_types, strict=True))
     if name != "relu" and scalar_types[len(inputs) - 1] is np.bool:
@@ -83,7 +87,11 @@ def _register(ufunc: np.ufunc) -> None:
     with _registering:
         for name in _NAMES_OF_ROWS:
             if hasattr(ml_dtypes, name):
-                _core.register_dtype(ufunc, name, np.dtype(getattr(ml_dtypes, name)))
+                row = ufunc, name, np.dtype(getattr(ml_dtypes, name))
+                try:
+                    _core.register_dtype(*row)
+                except MemoryError:  # perhaps with half of a loop added, for which NumPy does not ask here again
+                    _core.register_dtype(*row)
 
 
 def _advice(scalar_type: type) -> str | None:
@@ -122,3 +130,8 @@ def failure(name: str, args: tuple[object, ...], error: Exception) -> Exception 
         better.__cause__ = error
         return better
     return None
+
+
+def explain(how: str, *told: Any) -> Exception | None:
+    """Answer the C."""
+    return globals()[how](*told)

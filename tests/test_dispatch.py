@@ -81,19 +81,6 @@ def test_show_runtime(capsys):
         assert name in line
 
 
-def test_importing_again_makes_a_whole_module():
-    code = (
-        "import sys, numpy as np, relu_ext\n"
-        "first = relu_ext.relu\n"
-        "for name in [n for n in sys.modules if n.startswith('relu_ext')]: del sys.modules[name]\n"
-        "import relu_ext\n"
-        "x = np.array([-1.0, 2.0], 'f4')\n"
-        "print(relu_ext.relu(x).tolist(), first(x).tolist(), len(relu_ext.relu.types))"
-    )
-    result = python(code)
-    assert result.stdout.strip() == "[0.0, 2.0] [0.0, 2.0] 16", result.stderr
-
-
 def test_attribute_errors_name_the_attribute():
     with pytest.raises(AttributeError, match=r"relu_ext.*no_such"):
         relu_ext.no_such  # noqa: B018

@@ -112,6 +112,17 @@ def test_wrong_dtypes(op, name):
             op.ufunc(*args, out=np.empty(1))
 
 
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("op", BACKWARD, ids=repr)
+def test_wrong_dtypes_beside_objects(op, name):
+    """NumPy would make objects of them, and so let any dy pass."""
+    x, advice = WRONG[name]
+    objects = np.array([1], object)
+    for operand, args in {"x": [objects, x], "dy": [x, objects]}.items():
+        with pytest.raises(TypeError, match=f"^{op!r}: {operand} is {name}_?, .*{advice.format(operand)}"):
+            op.ufunc(*args)
+
+
 @pytest.mark.parametrize("op", BACKWARD, ids=repr)
 def test_methods_refuse_the_same(op):
     for call in (

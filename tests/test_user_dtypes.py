@@ -55,6 +55,8 @@ def test_whichever_is_imported_first(first, name):
         "relu(x.astype('f4'), signature=(x.dtype, None), casting='unsafe')",
         "relu(x.astype('f4'), dtype=x.dtype, casting='unsafe')",
         "relu_backward(*[x.astype('f4')] * 2, signature=(x.dtype, x.dtype, None), casting='unsafe')",
+        "relu(x.astype('f4'), signature=(x.dtype, x.dtype), casting='unsafe')",
+        "relu_backward(*[x.astype('f4')] * 2, signature=(x.dtype,) * 3, casting='unsafe')",
         "relu_backward(x, x.astype('f4'))",
         "relu_backward(1, x)",
         "relu_backward(x, x.astype(object))",
