@@ -259,7 +259,7 @@ def workflows(session: nox.Session) -> None:
     session.run("python", "tools/workflows.py", *session.posargs)
 
 
-# Other machines, in QEMU. What each needs of the operating system it says itself.
+# Other compilers and machines. What each needs of the operating system it says itself.
 
 
 @nox.session
@@ -272,12 +272,12 @@ def aarch64(session: nox.Session) -> None:
 
 
 @nox.session
-def bigendian(session: nox.Session) -> None:
-    """The kernels on a big-endian machine.
+def compilers(session: nox.Session) -> None:
+    """The kernels as other compilers build them, and on big-endian and 32-bit machines; -- s390x musl for some.
 
-    By hand: python tools/bigendian.py
+    By hand: python tools/compilers.py
     """
-    session.run("python", "tools/bigendian.py", *session.posargs)
+    session.run("python", "tools/compilers.py", *session.posargs)
 
 
 @nox.session

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.subprocess
 KERNELS = Path(__file__).resolve().parent / "kernels"
 HARNESS = KERNELS / "harness.c"
 CSRC = KERNELS.parents[1] / "csrc"
-SHARE = "4"  # so many times fewer calls than tools/bigendian.py makes
+SHARE = "4"  # so many times fewer calls than `python tools/compilers.py gcc-native` makes
 
 
 def find_compiler() -> list[str]:

@@ -4,8 +4,8 @@
  *
  *   harness [TARGET [SHARE]]
  *
- * checks one target only, with about SHARE times fewer calls. It needs neither Python nor NumPy: ../test_kernels.py
- * builds it for this machine, ../../tools/bigendian.py for machines that have no NumPy.
+ * checks one target only (or all), with about SHARE times fewer calls. It needs neither Python nor NumPy:
+ * ../test_kernels.py builds it for this machine, ../../tools/compilers.py with other compilers, for other machines.
  *
  * Every operand lies in one array, of which there are three: as filled, as the function under test leaves it,
  * and as it has to be. They are compared whole, so a byte written beside the output is seen as well. */
@@ -831,7 +831,7 @@ static void check_target(void)
 int main(int argc, char **argv)
 {
     const uint16_t two_bytes = 1;
-    const char *const wanted = argc > 1 ? argv[1] : NULL;
+    const char *const wanted = argc > 1 ? argv[1] : "all";
     int n_checked = 0;
     share = argc > 2 ? atoi(argv[2]) : 1;
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* nothing is lost if a target crashes */
@@ -840,7 +840,7 @@ int main(int argc, char **argv)
            active_target->name);
     for (int i = 0; targets[i]; i++) {
         target = targets[i];
-        if (target_is_usable(target) && (wanted == NULL || strcmp(wanted, target->name) == 0)) {
+        if (target_is_usable(target) && (strcmp(wanted, "all") == 0 || strcmp(wanted, target->name) == 0)) {
             check_target();
             n_checked++;
         }
