@@ -1,6 +1,7 @@
 """The instructions that every file may use: as many as CFLAGS say, and in wheels no more than every CPU has."""
 
 import platform
+import re
 import shutil
 import subprocess
 import tomllib
@@ -11,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(map(str, (ROOT / "csrc").glob("vec_*.c")))
 CHECK = "-DRELU_EXT_CHECK_BASELINE"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+WHEELS = PYPROJECT["tool"]["cibuildwheel"]
 
 
 @pytest.fixture(params=["gcc", "clang"])
@@ -46,6 +49,14 @@ def test_a_wheel_is_built_for_every_cpu(compiler):
 
 
 def test_wheels_are_built_with_the_check():
-    of = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
-    assert of["linux"]["environment"]["CFLAGS"] == CHECK
-    assert of["windows"]["environment"]["CL"] == CHECK.replace("-D", "/D")
+    assert WHEELS["linux"]["environment"]["CFLAGS"] == CHECK
+    assert WHEELS["macos"]["environment"]["CFLAGS"] == CHECK
+    assert WHEELS["windows"]["environment"]["CL"] == CHECK.replace("-D", "/D")
+    assert not any("environment" in override for override in WHEELS["overrides"])
+
+
+def test_wheels_are_tested_with_whatever_has_wheels():
+    everything = {re.match(r"[\w-]+", line)[0] for line in PYPROJECT["project"]["optional-dependencies"]["test"]}
+    musl, without_migrate = (set(override["test-requires"]) for override in WHEELS["overrides"])
+    assert musl == everything - {"ml_dtypes", "z3-solver"}
+    assert without_migrate == everything - {"libcst", "nbformat"}

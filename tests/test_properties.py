@@ -1,6 +1,9 @@
 """Any operands at all against the contract, by chance: what hypothesis finds, it shrinks to something readable."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
