@@ -42,6 +42,17 @@ LONGEST_FUNCTIONS = [
     ("python", 50, ["benchmarks", "examples", "relu_ext", "tests", "tools", "noxfile.py", "setup.py"]),
 ]
 
+#: Files in YAML, by the name of the schema that check-jsonschema has for them.
+READ_BY_SERVICES = {
+    "citation-file-format": "CITATION.cff",
+    "dependabot": ".github/dependabot.yml",
+    "github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "github-workflows": ".github/workflows/*.yml",
+    "readthedocs": ".readthedocs.yaml",
+}
+
+nox.needs_version = ">=2024.10"
 nox.options.sessions = ["tests", "lint"]
 nox.options.error_on_missing_interpreters = False
 
@@ -215,12 +226,13 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """An sdist, a wheel out of it, what the wheel needs of a Linux, and whether an index would take them.
+    """An sdist, a wheel out of it, what the wheel needs of a Linux, and whether an index would take and show them.
 
-    By hand: python -m build && auditwheel show dist/*.whl && twine check --strict dist/*
+    By hand: python -m build && auditwheel show dist/*.whl && twine check --strict dist/* && pip install dist/*.whl &&
+    python -m pytest tests/test_release.py
     """
     enter_copy(session)
-    session.install(*EXTRAS["dev"])
+    session.install(*EXTRAS["dev"], "pytest")
     session.run("python", "-m", "build")
     made = sorted(Path("dist").iterdir())
     for file in made:
@@ -228,25 +240,39 @@ def wheel(session: nox.Session) -> None:
     if sys.platform == "linux":
         session.run("auditwheel", "show", *(str(file) for file in made if file.suffix == ".whl"))
     session.run("twine", "check", "--strict", *map(str, made))
+    session.install(*(str(file) for file in made if file.suffix == ".whl"))
+    session.run("python", "-m", "pytest", "tests/test_release.py")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format and lint Python and C, and look for what is unsafe or misspelt in the workflows.
+    """Format and lint Python and C, check types, and look for what is unsafe or misspelt in what services read.
 
-    By hand: ruff check . && zizmor --offline .github && check-jsonschema --builtin-schema vendor.github-workflows ...
+    By hand: ruff check . && mypy && zizmor --offline .github && check-jsonschema --builtin-schema ...
     """
-    session.install(*EXTRAS["dev"])
+    session.install("numpy", *EXTRAS["migrate"], *EXTRAS["dev"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
     sources = sorted(path for folder in ("csrc", "tests/kernels") for path in Path(folder).rglob("*.[ch]"))
     session.run("clang-format", "--dry-run", "--Werror", *map(str, sources))
     for language, lines, paths in LONGEST_FUNCTIONS:
         session.run("lizard", "--warnings_only", f"--languages={language}", f"-Tnloc={lines}", "--CCN=999", *paths)
     session.run("zizmor", "--offline", ".github")
-    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
-    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
-    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
+    for schema, pattern in READ_BY_SERVICES.items():
+        files = sorted(map(str, Path().glob(pattern)))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+
+
+@nox.session
+def review(session: nox.Session) -> None:
+    """Scientific Python's checks of a repository, and pyproject.toml against its standards.
+
+    By hand: pip install 'sp-repo-review[cli]' 'validate-pyproject[all]' && sp-repo-review . --show errskip
+    """
+    session.install("sp-repo-review[cli]>=2026.8.14", "validate-pyproject[all]>=0.23")
+    session.run("validate-pyproject", "pyproject.toml")
+    session.run("sp-repo-review", ".", "--show", "errskip")
 
 
 @nox.session
