@@ -41,6 +41,7 @@ class Shown(HTMLParser):
         self.text = ""
         self.targets: list[str] = []
         self.ids: set[str] = set()
+        pytest.importorskip("comrak", reason="readme-renderer[md] is not installed: pip install '.[dev]'")
         self.feed(pytest.importorskip("readme_renderer.markdown").render(markdown))
 
     def handle_starttag(self, tag, attrs):
