@@ -183,7 +183,7 @@ def try_out(mutant: Mutant, unbroken: Path) -> str | None:
         if not is_built:
             raise LookupError(f"{mutant.file} does not compile with {mutant.new!r}")
         left = [path.stem.removeprefix("test_") for path in sorted((tree / "tests").glob("test_*.py"))]
-        order = [*QUICK, *(name for name in left if name not in (*QUICK, "package", "examples"))]
+        order = [*QUICK, *(name for name in left if name not in (*QUICK, "package", "release", "examples"))]
         files = [f"tests/test_{name}.py" for name in order]
         has_passed, what = run(
             *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not memory", *files),
