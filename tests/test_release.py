@@ -64,6 +64,13 @@ def test_one_version():
     assert not re.search(r"^version:", read("CITATION.cff"), re.MULTILINE)
 
 
+def test_each_check_that_is_left_out_has_its_reason():
+    ignored = tomllib.loads(read("pyproject.toml"))["tool"]["repo-review"]["ignore"]
+    table = read("CONTRIBUTING.md").partition("## Checks that do not apply")[2]
+    named = re.findall(r"^\| ([A-Z0-9, ]+) \|", table, re.MULTILINE)
+    assert ", ".join(named).split(", ") == ignored
+
+
 def test_the_long_description_is_made_of_the_readme(setup):
     address = tomllib.loads(read("pyproject.toml"))["project"]["urls"].get("Repository")
     assert setup["long_description"] == setup["describe"](read("README.md"), address)
