@@ -52,7 +52,7 @@ READ_BY_SERVICES = {
     "readthedocs": ".readthedocs.yaml",
 }
 
-nox.needs_version = ">=2024.10"
+nox.needs_version = ">=2025.10.16"
 nox.options.sessions = ["tests", "lint"]
 nox.options.error_on_missing_interpreters = False
 
@@ -79,8 +79,7 @@ def tests(session: nox.Session, numpy: str) -> None:
 
     By hand: pip install -e '.[test]' 'numpy==2.2.*' && python -m pytest -m ""
 
-    It says first where each Python comes from: nox looks along PATH, and with `--download-python auto` uv brings those
-    that it does not find.
+    It says where each Python comes from: nox looks for it on PATH, else uv downloads it.
     """
     enter_copy(session)
     wanted = OLDEST_NUMPY[str(session.python)] if numpy == "oldest" else "numpy"

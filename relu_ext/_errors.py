@@ -133,5 +133,6 @@ def failure(name: str, args: tuple[object, ...], error: Exception) -> Exception 
 
 
 def explain(how: str, *told: Any) -> Exception | None:
-    """Answer the C."""
-    return globals()[how](*told)
+    """Answer the C, which names one of the functions above."""
+    answer: Exception | None = globals()[how](*told)
+    return answer
