@@ -31,6 +31,7 @@ default_role = "autolink"  # `relu` in a docstring is a link, `dy`, which names 
 
 autodoc_typehints = "none"  # the parameters' descriptions name them
 
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"  # notebooks are stored without output, and run again only when they change
 nb_execution_in_temp = True

@@ -28,7 +28,7 @@ def draw_rule(axes: Axes, name: str) -> None:
         axes.plot(side, grad(side), color=BLUE, linewidth=2.5)
     for value, fill in (grad(0.0), BLUE), (1 - grad(0.0), "white"):
         axes.plot(0, value, "o", color=BLUE, markerfacecolor=fill, markersize=9)
-    axes.set(title=name, xlabel="x", xticks=range(-2, 3), yticks=[0, 1], ylim=(-0.15, 1.15))
+    axes.set(title=name, xlabel="x", xticks=[-2, 0, 2], yticks=[0, 1], ylim=(-0.15, 1.15))
 
 
 def draw_gradients(axes: Axes, name: str) -> None:
@@ -67,6 +67,6 @@ def relu_backward_strict() -> None:
 
 
 def both_rules() -> None:
-    figure = plt.figure(figsize=(5.4, 2.5))
+    figure = plt.figure(figsize=(4.6, 2.3))
     for axes, name in zip(figure.subplots(1, 2), ("relu_grad", "relu_grad_strict"), strict=True):
         draw_rule(axes, name)
