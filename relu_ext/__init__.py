@@ -1,6 +1,6 @@
 """ReLU and its gradient for NumPy arrays.
 
-Five ufuncs, each exactly one line of NumPy and one pass over memory:
+Five ufuncs. Each is equal to one line of NumPy, and makes one pass over memory:
 
 =============================  ===============================  ==============================
 `relu(x)`                      ``np.where(x <= 0, 0, x)``
@@ -10,7 +10,7 @@ Five ufuncs, each exactly one line of NumPy and one pass over memory:
 `relu_backward_strict(dy, x)`  ``np.where(x <= 0, 0, dy)``      the chain rule with it
 =============================  ===============================  ==============================
 
-and `dead_units`, which finds the units that have stopped learning.
+`dead_units` finds the units that have stopped learning.
 """
 
 from typing import TYPE_CHECKING
@@ -40,14 +40,14 @@ __all__ = [
     "simd_targets",
 ]
 
-#: Name of the SIMD target in use: the last of `simd_targets`, or what RELU_EXT_SIMD names.
+#: Name of the SIMD target in use: the last of `simd_targets`, or the one named by RELU_EXT_SIMD.
 simd_target: str
 
 
-if not TYPE_CHECKING:  # type checkers would take any name for one that this finds
+if not TYPE_CHECKING:  # with it type checkers would accept any name
 
     def __getattr__(name: str) -> str:
-        if name == "simd_target":  # looked up anew each time: tests switch it
+        if name == "simd_target":  # looked up each time: tests change it
             return _core.get_simd_target()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

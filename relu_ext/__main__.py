@@ -1,4 +1,4 @@
-"""``python -m relu_ext``: the runtime, and this machine's speed beside NumPy's."""
+"""``python -m relu_ext``: versions, and the speed on this machine compared with NumPy."""
 
 import argparse
 import random
@@ -15,7 +15,7 @@ ROUNDS, SAMPLE_SECONDS = 7, 2e-3
 
 
 def best_times(*calls: Callable[[], object]) -> list[float]:
-    """Return the seconds that each call takes at best, in rounds and random order so that noise meets all alike."""
+    """Return the shortest time of each call in seconds; rounds in random order spread noise evenly."""
     repeats = []
     for call in calls:
         call()
@@ -34,7 +34,7 @@ def best_times(*calls: Callable[[], object]) -> list[float]:
 
 
 def pairs(n: int) -> list[tuple[str, Callable[[], object], str, Callable[[], object]]]:
-    """Return rows of (our spelling, call, NumPy's spelling, call)."""
+    """Return rows of (our line, call, NumPy's line, call)."""
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, n), dtype=np.float32)
     out = np.empty_like(x)
@@ -76,7 +76,7 @@ def pairs(n: int) -> list[tuple[str, Callable[[], object], str, Callable[[], obj
 def main() -> None:
     for name in {"SIGINT", "SIGPIPE"} & set(dir(signal)):  # Ctrl-C and a closed pipe end it without a traceback
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    description = "Print versions and the SIMD target in use, and measure how fast it is beside NumPy."
+    description = "Print versions and the SIMD target in use, and compare its speed with that of NumPy."
     argparse.ArgumentParser(prog="python -m relu_ext", description=description).parse_args()
     relu_ext.show_runtime()
     print("\nSpeed as a multiple of NumPy's, by number of elements (float32, one thread):\n")

@@ -1,4 +1,4 @@
-"""Docstrings, signatures and names of the ufuncs; NumPy lets them be set from 2.2 on."""
+"""Docstrings, signatures and names of the ufuncs, which can be set from NumPy 2.2 on."""
 
 import sys
 
@@ -8,44 +8,45 @@ _OUT_WHERE = """out : ndarray or tuple of one ndarray, optional
     Where the result is stored, by keyword only. It must have the broadcast shape, and
     may be an input itself or overlap one. A new array by default.
 where : array_like of bool, optional
-    Elements where this is False keep what `out` holds there, or are uninitialized
+    Elements where this is False keep their value in `out`, or are uninitialized
     without an `out`.
 casting, order, dtype, subok, signature : optional
-    As for every ufunc of NumPy.
+    As for every NumPy ufunc; see `numpy.ufunc`.
 """
 
 _DTYPES = """    Integers, float16, float32, float64, longdouble or object (compared by Python), and
-    bfloat16 and float8 of ml_dtypes when that package is in use.
+    bfloat16 and float8 of ml_dtypes.
 """
 
 _X = f"""x : array_like
     Input of the ReLU, of any shape and layout.
 {_DTYPES}"""
 
-_NO_FLAGS = """The result is a selection by the bits of `x`: nothing is rounded, and no input raises a
-floating-point flag. Casts that NumPy makes before and after may warn."""
+_NO_FLAGS = """The function selects by the bits of `x`: nothing is rounded, and no input raises a
+floating-point flag. Casts that NumPy makes before or after may warn."""
 
 _RAISES = """Raises
 ------
 TypeError
-    For complex numbers, text, dates, time differences and structured dtypes; for too
-    many positional arguments.{mask}
+    For complex numbers, text, dates, time differences and structured dtypes, and for
+    too many positional arguments.{mask}
 ValueError
     If shapes do not broadcast, or `out` is read-only.
 """
 
-_MASK = """ For a boolean `x`, also among objects: a mask does
-    not tell which gradient was meant. Pass the input of ReLU itself."""
+_MASK = """ For a boolean `x`, or booleans in an
+    object array: a mask does not tell which gradient was meant. Pass the input of ReLU."""
 
 _TRAP = """After ``relu(x, out=x)`` the input is gone, and the output is never negative, so
-`relu_backward` would let every gradient pass. `relu_backward_strict` gives the same for
-`x` and for ``relu(x)``. As a rule of thumb, ``> 0`` or ``<= 0`` in the line that is
-replaced, or only the output of ReLU at hand, means strict."""
+`relu_backward` would let every gradient pass. `relu_backward_strict` gives the same
+result for `x` and for ``relu(x)``. A rule of thumb: use the strict function if the line
+that you replace has ``> 0`` or ``<= 0``, or if you only have the output of ReLU."""
 
-_FROM_THE_RIGHT = "ReLU has no derivative at 0; 1 is its derivative from the right."
+_FROM_THE_RIGHT = """ReLU has no derivative at 0. 1 is its derivative from the right, as in the definition
+f'(x) = 1 for x >= 0."""
 
-_SUBGRADIENT = """0 at zero is the choice of PyTorch, TensorFlow, JAX and scikit-learn. ReLU has no
-derivative there; every value of [0, 1] is a subgradient."""
+_SUBGRADIENT = """ReLU has no derivative at 0. 0 is what PyTorch, TensorFlow, JAX and scikit-learn use
+there; every value of [0, 1] is a subgradient."""
 
 _RELU = f"""Rectified linear unit, element-wise: ``max(0, x)``.
 
@@ -58,22 +59,22 @@ Parameters
 Returns
 -------
 y : ndarray or scalar
-    Of the shape and dtype of `x`. A scalar if `x` is one.
+    The result, with the shape and dtype of `x`. A scalar if `x` is one.
 
 {_RAISES.format(mask="")}
 See Also
 --------
-relu_backward, relu_backward_strict : the gradient, given that of the output.
+relu_backward, relu_backward_strict : the gradient with respect to `x`.
 dead_units : finds units whose input is never positive.
 
 Notes
 -----
 {_NO_FLAGS}
 
-Zeros in the result are +0.0, also for -0.0. A NaN is not <= 0 and stays as it is, with
-its sign and payload.
+Zeros in the result are +0.0, also for -0.0. A NaN is not <= 0 and is kept, with its
+sign and payload.
 
-``relu(x, out=x)`` works in place; use `relu_backward_strict` after it.
+``relu(x, out=x)`` works in place. Use `relu_backward_strict` after it.
 
 References
 ----------
@@ -111,7 +112,7 @@ Parameters
 Returns
 -------
 g : ndarray or scalar
-    Ones and zeros, of the shape and dtype of `x`. A scalar if `x` is one.
+    Ones and zeros, with the shape and dtype of `x`. A scalar if `x` is one.
 
 {_RAISES.format(mask=_MASK)}
 See Also
@@ -123,12 +124,12 @@ Notes
 -----
 {_NO_FLAGS}
 
-Both +0.0 and -0.0 give {at_zero}. NaN compares false, so its gradient is 1.
+Both +0.0 and -0.0 give {at_zero}. Comparisons with NaN are false, so NaN gives 1.
 
 {source}
 
-To multiply the result by `dy` takes two passes and one array more than
-``{backward}(dy, x)``.
+For the product of `dy` and this result use ``{backward}(dy, x)``:
+it takes one pass less, and no array for the derivative.
 
 Examples
 --------
@@ -140,7 +141,7 @@ array([0., {at_zero}., {at_zero}., 1.])
 
 
 def _backward(name: str, at_zero: int, where: str, condition: str, x: str, others: str, source: str) -> str:
-    return f"""Gradient of ReLU with {at_zero} at zero, chained: `dy` where x is {where}, else 0.
+    return f"""Backward pass of ReLU with {at_zero} at zero: `dy` where x is {where}, else 0.
 
 Exactly ``np.where(x {condition} 0, 0, dy)``, in the common dtype of `dy` and `x`, in one
 pass and without a temporary array.
@@ -155,7 +156,7 @@ x : array_like
 Returns
 -------
 dx : ndarray or scalar
-    Gradient of the loss with respect to `x`, of the broadcast shape. A scalar if both
+    Gradient of the loss with respect to `x`, with the broadcast shape. A scalar if both
     inputs are.
 
 {_RAISES.format(mask=_MASK)}
@@ -169,8 +170,8 @@ Notes
 
 At +0.0 and -0.0 the result is {"`dy`" if at_zero else "+0.0"}. A NaN in `x` keeps `dy`.
 
-``dy * mask`` multiplies, and makes NaN of an infinity times 0. Here every `dy`,
-infinities and NaN included, is either kept bit for bit or replaced by +0.0.
+``dy * mask`` gives NaN where `dy` is infinite and `mask` is 0. Here each element of
+`dy`, infinities and NaN included, is either kept bit for bit or replaced by +0.0.
 
 {source}
 
@@ -210,7 +211,7 @@ _DOCS = {
         _SUBGRADIENT,
     )
     + """
-From the output of ReLU, which took the place of its input:
+With the output of ReLU, computed in place:
 
 >>> relu_backward_strict(dy, relu(x, out=x))
 array([1., 0., 0.])
@@ -222,8 +223,8 @@ _KEYWORDS["signature"] = None
 
 
 def describe_ufuncs() -> None:
-    """Give each ufunc its docstring, its signature, and the names that it is imported and pickled by."""
-    inspect = sys.modules.get("inspect")  # NumPy has loaded it, from 2.4 on; it would be most of the import
+    """Set each ufunc's docstring and signature, and the names by which it is imported and pickled."""
+    inspect = sys.modules.get("inspect")  # from 2.4 on NumPy imports it; it is slow to import
     for name, doc in _DOCS.items():
         ufunc = getattr(_core, name)
         inputs = ("dy", "x")[-ufunc.nin :]

@@ -1,4 +1,4 @@
-"""What runs: the SIMD target, chosen by the CPU or by RELU_EXT_SIMD, and the versions for a bug report."""
+"""The SIMD target, selected by the CPU or by RELU_EXT_SIMD, and the versions for a bug report."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ simd_targets: tuple[str, ...] = tuple(name for name, usable in _core.simd_table(
 
 
 def choose_target() -> None:
-    """Switch to the SIMD target that the environment names, if it names one."""
+    """Select the SIMD target that the environment variable names, if it is set."""
     wanted = os.environ.get("RELU_EXT_SIMD")
     if wanted and wanted not in simd_targets:
         raise ImportError(f"RELU_EXT_SIMD={wanted!r}: this machine can run {', '.join(simd_targets)}")
@@ -23,7 +23,7 @@ def choose_target() -> None:
 def show_runtime() -> None:
     """Print versions, the machine's SIMD targets and the one in use.
 
-    In the manner of `numpy.show_runtime`, and for the same purpose: a bug report.
+    Include the output in a bug report, as that of `numpy.show_runtime`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Dead units: those that have stopped learning."""
+"""Dead units: units that have stopped learning."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:  # costs a third of the import otherwise
 
 
 def dead_units(x: ArrayLike, axis: int | tuple[int, ...] | None = 0) -> Any:
-    """Find dead units: those through which no gradient passes.
+    """Find dead units: units through which no gradient passes.
 
     A ReLU unit whose input is zero or negative for every sample has output 0 and
-    gradient 0, so training does not change it any more.
+    gradient 0, so training no longer changes it.
 
-    Exactly ``~relu_grad_strict(x).astype(bool).any(axis)``.
+    Equal to ``~relu_grad_strict(x).astype(bool).any(axis)``.
 
     Parameters
     ----------
     x : array_like
-        Inputs of a layer's ReLU, or its outputs ``relu(x)``, over as many samples as
-        possible, of any real dtype: of shape ``(samples, units)``, or for a convolution
+        Inputs of a layer's ReLU, or its outputs ``relu(x)``, of any real dtype, over as
+        many samples as possible. The shape is ``(samples, units)``, or for a convolution
         ``(samples, channels, height, width)`` with ``axis=(0, 2, 3)``.
     axis : int, tuple of int or None, optional
         The axis or axes of the samples; 0 by default, None for all.
@@ -33,36 +33,36 @@ def dead_units(x: ArrayLike, axis: int | tuple[int, ...] | None = 0) -> Any:
     Returns
     -------
     dead : ndarray of bool, or bool
-        True where every element along `axis` is zero (of either sign) or negative; of
-        the shape of `x` without `axis`. NaN is neither: gradients pass through it, so a
-        unit with a NaN is not dead.
+        True where every element along `axis` is negative or a zero of either sign. The
+        shape is that of `x` without `axis`. NaN is neither, and gradients pass through
+        it, so a unit with a NaN is not dead.
 
     Raises
     ------
     TypeError
-        For what `relu_grad_strict` refuses: a boolean `x` (a mask), complex numbers,
-        text, dates, time differences and structured dtypes.
+        For the same dtypes as `relu_grad_strict`: boolean (a mask), complex, text,
+        dates, time differences and structured dtypes.
     ValueError
-        If `x` is empty along `axis`: there are no samples to judge by.
+        If `x` is empty along `axis`, so that there are no samples.
     numpy.exceptions.AxisError
-        If `x` has no such axis.
+        If `x` does not have such an axis.
 
     See Also
     --------
-    relu : the unit itself.
+    relu : the function of the unit.
 
     Notes
     -----
-    Judge by a whole epoch rather than one batch: a unit that is dead in one batch may
-    be alive in the next. Keep what is dead in all of them::
+    Use a whole epoch rather than one batch: a unit that is dead in one batch may be
+    alive in the next. These lines find the units that are dead in all batches::
 
         dead = dead_units(first_batch)
         for batch in other_batches:
             dead &= dead_units(batch)
 
     For the "dying ReLU" see L. Lu et al., "Dying ReLU and Initialization: Theory and
-    Numerical Examples", Commun. Comput. Phys. 28 (2020). A lower learning rate, another
-    initialization of the biases, or normalization are the usual cures.
+    Numerical Examples", Commun. Comput. Phys. 28 (2020). The usual remedies are a lower
+    learning rate, another initialization of the biases, or normalization.
 
     Examples
     --------
