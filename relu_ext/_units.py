@@ -25,8 +25,8 @@ def dead_units(x: ArrayLike, axis: int | tuple[int, ...] | None = 0) -> Any:
     ----------
     x : array_like
         Inputs of a layer's ReLU, or its outputs ``relu(x)``, of any real dtype, over as
-        many samples as possible. The shape is ``(samples, units)``, or for a convolution
-        ``(samples, channels, height, width)`` with ``axis=(0, 2, 3)``.
+        many samples as possible. The shape is ``(samples, units)``, or for a
+        convolution ``(samples, channels, height, width)`` with ``axis=(0, 2, 3)``.
     axis : int, tuple of int or None, optional
         The axis or axes of the samples; 0 by default, None for all.
 

@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """What is looked at of a page: its ids, its links, what it loads, and texts by the tag that holds them."""
+    """What is looked at of a page: ids, links, what it loads, texts of pictures, and texts by the tag that holds them."""
 
     VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"))
 
@@ -72,6 +72,7 @@ class Page(HTMLParser):
         self.ids: set[str] = set()
         self.links: set[str] = set()
         self.loads: set[str] = set()
+        self.alts: list[str] = []
         self.texts: list[tuple[str, str, str]] = []  # tag, class, text; as they end
         self._open: list[tuple[str, str, list[str]]] = []
         self.feed(path.read_text(encoding="utf-8"))
@@ -83,6 +84,8 @@ class Page(HTMLParser):
         if tag == "a" or (tag == "link" and "stylesheet" not in attributes.get("rel", "")):
             self.links.update(value for name, value in attributes.items() if name == "href")
         elif tag != "form":
+            if tag == "img":
+                self.alts.append(attributes.get("alt", ""))
             self.loads.update(value for name, value in attributes.items() if name in ("src", "href"))
         if tag not in self.VOID:
             self._open.append((tag, attributes.get("class", ""), []))
@@ -141,6 +144,22 @@ def test_charts_and_pictures_are_there(site):
     assert charts
     assert charts <= Page(site / "performance.html").loads
     assert [source for source in Page(site / "tour.html").loads if source.startswith("_images/")]
+
+
+def test_pictures_have_a_text(site):
+    alts = [alt for path in site.rglob("*.html") if "_static" not in path.parts for alt in Page(path).alts]
+    assert len(alts) > 12
+    assert not [alt for alt in alts if len(alt) < 20 or alt.endswith((".png", ".svg"))]
+
+
+@pytest.mark.parametrize("name", ["relu", "relu_grad", "relu_grad_strict", "relu_backward", "relu_backward_strict"])
+def test_a_plot_on_each_page_of_a_ufunc(site, name):
+    assert f"../_images/plots_{name}.svg" in Page(site / "api" / f"{name}.html").loads
+
+
+def test_version_and_link_to_numpy(site):
+    assert f"relu_ext {relu_ext.__version__}" in (site / "index.html").read_text(encoding="utf-8")
+    assert any("numpy.org" in link and "numpy.ufunc" in link for link in Page(site / "api" / "index.html").links)
 
 
 def broken(site: Path) -> Iterator[str]:
