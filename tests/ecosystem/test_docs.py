@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """What is looked at of a page: ids, links, what it loads, texts of pictures, and texts by the tag that holds them."""
+    """What is looked at of a page: ids, links, what it loads, texts of pictures, and texts by their tag."""
 
     VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"))
 
