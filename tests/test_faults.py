@@ -183,7 +183,8 @@ def test_an_interrupt_leaves_nothing_half_written():
         "for _ in range(20):\n"
         "    out.fill(77)\n"
         "    try:\n"
-        "        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "        timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))\n"
+        "        timer.start()\n"  # with a name: an exception that is raised while it is deleted would be lost
         "        while True: relu(x, out=out); out.fill(77)\n"
         "    except KeyboardInterrupt: pass\n"
         "    assert (out == out[0]).all()\n"
@@ -394,7 +395,10 @@ SUBINTERPRETERS = {
     "isolated": (
         "try: import _interpreters as subinterpreters\n"
         "except ImportError: import _xxsubinterpreters as subinterpreters\n"
-        "for _ in range(2): subinterpreters.run_string(subinterpreters.create(), code)"
+        "for _ in range(2):\n"
+        "    made = subinterpreters.create()\n"
+        "    subinterpreters.run_string(made, code)\n"
+        "    subinterpreters.destroy(made)"
     ),
 }
 
