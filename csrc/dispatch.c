@@ -60,8 +60,7 @@ const struct target *const targets[] = {
 
 const struct target *active_target = &target_scalar;
 static unsigned features;
-/* Measured: docs/decisions.md. Half of the cache that the CPU reports is no better: of a virtual machine it is the
- * host's. */
+/* Measured: docs/decisions.md. Not half of the cache that the CPU reports: a virtual machine has that of its host. */
 ptrdiff_t stream_threshold = (ptrdiff_t)16 << 20;
 
 int target_is_usable(const struct target *target) { return (target->needs & ~features) == 0; }
@@ -70,7 +69,7 @@ int target_choose(const char *name)
 {
     for (int i = 0; targets[i]; i++) {
         if (strcmp(targets[i]->name, name) == 0 && target_is_usable(targets[i])) {
-            active_target = targets[i];
+            STORE_ATOMIC(&active_target, targets[i]);
             return 0;
         }
     }
@@ -81,8 +80,6 @@ void dispatch_init(void)
 {
     features = cpu_features();
     for (int i = 0; targets[i]; i++) {
-        if (target_is_usable(targets[i])) {
-            active_target = targets[i]; /* the last that can run stays */
-        }
+        target_choose(targets[i]->name); /* the last that can run stays */
     }
 }

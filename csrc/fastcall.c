@@ -118,11 +118,12 @@ INLINE void take_view(struct view *view, PyArrayObject *out, PyArrayObject *dy, 
  * it) and that is no input's (that is in the cache as well). */
 INLINE void run_view(enum op op, const struct dtype *dtype, struct view *view, PyArrayObject *given, npy_intp size)
 {
-    const int may_stream = given != NULL && size * dtype->width >= stream_threshold && PyArray_ISALIGNED(given) &&
-                           view->data[OUTPUT] != view->data[X] && view->data[OUTPUT] != view->data[DY];
+    const int may_stream = given != NULL && size * dtype->width >= LOAD_ATOMIC(&stream_threshold) &&
+                           PyArray_ISALIGNED(given) && view->data[OUTPUT] != view->data[X] &&
+                           view->data[OUTPUT] != view->data[DY];
     NPY_BEGIN_THREADS_DEF;
     NPY_BEGIN_THREADS_THRESHOLDED(size);
-    run(active_target, op, dtype, view, may_stream);
+    run(LOAD_ATOMIC(&active_target), op, dtype, view, may_stream);
     NPY_END_THREADS;
 }
 

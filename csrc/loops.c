@@ -41,10 +41,10 @@ INLINE void dtype_loop(enum op op, char **args, npy_intp n, npy_intp const *step
         line.axis[0] = (struct axis){1, {dtype->width, dtype->width, dtype->width}};
     }
     if (n > 1 && (overlaps(&line, X, dtype->width) || overlaps(&line, DY, dtype->width))) {
-        run_in_order(active_target, op, dtype, &line);
+        run_in_order(LOAD_ATOMIC(&active_target), op, dtype, &line);
     }
     else {
-        run(active_target, op, dtype, &line, 0);
+        run(LOAD_ATOMIC(&active_target), op, dtype, &line, 0);
     }
 }
 

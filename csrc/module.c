@@ -97,19 +97,16 @@ static PyObject *new_ufunc(enum op op)
 
 static PyObject *get_simd_target(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-    return PyUnicode_FromString(active_target->name);
+    return PyUnicode_FromString(LOAD_ATOMIC(&active_target)->name);
 }
 
 static PyObject *set_simd_target(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     const char *name = PyUnicode_AsUTF8(arg);
-    if (name == NULL) {
-        return NULL;
+    if (name && target_choose(name) < 0) {
+        PyErr_Format(PyExc_ValueError, "no such SIMD target, or this machine cannot run it: %R", arg);
     }
-    if (target_choose(name) < 0) {
-        return PyErr_Format(PyExc_ValueError, "no such SIMD target, or this machine cannot run it: %R", arg);
-    }
-    Py_RETURN_NONE;
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 /* Takes over `row`; NULL where it or the list is. */
@@ -158,8 +155,8 @@ static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
     }
     for (struct dtype *row = user_dtypes; row < user_dtypes + N_USER; row++) {
         if (strcmp(row->name, name) == 0) {
-            row->type_num = descr->type_num;
-            status = PyUFunc_RegisterLoopForType(ufunc, row->type_num, loops[op_of(ufunc)].dtype_loop, NULL, row);
+            STORE_ATOMIC(&row->type_num, descr->type_num);
+            status = PyUFunc_RegisterLoopForType(ufunc, descr->type_num, loops[op_of(ufunc)].dtype_loop, NULL, row);
         }
     }
     Py_DECREF(descr);
@@ -168,7 +165,7 @@ static PyObject *register_dtype(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyObject *get_stream_threshold(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-    return PyLong_FromSsize_t(stream_threshold);
+    return PyLong_FromSsize_t(LOAD_ATOMIC(&stream_threshold));
 }
 
 static PyObject *set_stream_threshold(PyObject *Py_UNUSED(module), PyObject *arg)
@@ -177,7 +174,7 @@ static PyObject *set_stream_threshold(PyObject *Py_UNUSED(module), PyObject *arg
     if (bytes == -1 && PyErr_Occurred()) {
         return NULL; /* not reached: only tests call this, with a number */
     }
-    stream_threshold = bytes;
+    STORE_ATOMIC(&stream_threshold, bytes);
     Py_RETURN_NONE;
 }
 

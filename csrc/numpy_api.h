@@ -51,7 +51,7 @@ INLINE const struct dtype *dtype_of(int type_num)
         return builtin_rows[type_num];
     }
     for (int i = 0; type_num >= NPY_USERDEF && i < N_USER; i++) {
-        if (user_dtypes[i].type_num == type_num) {
+        if (LOAD_ATOMIC(&user_dtypes[i].type_num) == type_num) {
             return &user_dtypes[i];
         }
     }

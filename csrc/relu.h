@@ -19,10 +19,15 @@
 #define ARCH_ARM 1
 #endif
 
+/* Atomics are for what threads read while another may write it. MSVC accesses an aligned word as a whole. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #define INLINE static __forceinline
+#define LOAD_ATOMIC(p) (*(p))
+#define STORE_ATOMIC(p, v) (*(p) = (v))
 #else
 #define INLINE static inline __attribute__((always_inline))
+#define LOAD_ATOMIC(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define STORE_ATOMIC(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #endif
 
 /* What the user calls. */
