@@ -130,7 +130,7 @@ MUTANTS = [
         ("output on dy not seen", "fastcall.c", "dy != x && overlaps", "0 && overlaps"),
         ("overlap not copied", "fastcall.c", "| NPY_ITER_COPY_IF_OVERLAP", ""),
         ("GIL kept", "fastcall.c", "NPY_BEGIN_THREADS_THRESHOLDED(size);", ""),
-        ("an unaligned output streamed", "fastcall.c", "&& PyArray_ISALIGNED(given)", ""),
+        ("an unaligned output streamed", "fastcall.c", "PyArray_ISALIGNED(given) &&", ""),
         ("accumulate in any order", "loops.c", "n > 1 && (overlaps", "0 && (overlaps"),
         ("long double's flags not restored", "loops.c", "fesetenv(&before);", ""),
         ("long double at zero", "loops.c", "islessequal(x, zero) :", "isless(x, zero) :"),
