@@ -507,7 +507,9 @@ def cast(a: np.ndarray, dtype: np.dtype) -> Cast:
         done = a.astype(dtype)
     warns = any(w.category is RuntimeWarning for w in caught)
     if not ((a.dtype.kind in "fc" or a.dtype in USER) and dtype.kind in "iu"):
-        return Cast(done, a.dtype != dtype, warns, warns, np.ones(a.shape, bool))
+        # A signalling NaN made an object sets a flag, at which ufuncs look and `astype` does not.
+        may_warn = warns or (a.dtype.kind in "fc" and dtype.kind == "O")
+        return Cast(done, a.dtype != dtype, may_warn, warns, np.ones(a.shape, bool))
     limits = np.iinfo(dtype)
     with np.errstate(all="ignore"):
         wide = a.real.astype("f8")
