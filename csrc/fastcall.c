@@ -95,8 +95,8 @@ INLINE PyArrayObject *result_of(PyArrayObject *const arrays[N_OPERANDS], int ord
     return (PyArrayObject *)PyArray_NewLikeArray(x, NPY_KEEPORDER, descr, 0);
 }
 
-/* Operands of one shape; one axis where all are contiguous in one order. */
-INLINE void take_view(struct view *view, PyArrayObject *out, PyArrayObject *dy, PyArrayObject *x, int order)
+/* Operands of one shape and n elements; one axis where all are contiguous in one order. */
+INLINE void take_view(struct view *view, PyArrayObject *out, PyArrayObject *dy, PyArrayObject *x, int order, npy_intp n)
 {
     const npy_intp width = PyArray_ITEMSIZE(x);
     view->data[OUTPUT] = PyArray_DATA(out);
@@ -104,7 +104,7 @@ INLINE void take_view(struct view *view, PyArrayObject *out, PyArrayObject *dy, 
     view->data[X] = PyArray_DATA(x);
     if (order) {
         view->nd = 1;
-        view->axis[0] = (struct axis){size_of(x), {width, width, width}};
+        view->axis[0] = (struct axis){n, {width, width, width}};
         return;
     }
     view->nd = PyArray_NDIM(x);
@@ -187,11 +187,12 @@ INLINE PyObject *call_plain(enum op op, const struct dtype *dtype, PyArrayObject
             return NULL;
         }
         if (out != NULL) {
+            const npy_intp size = size_of(x);
             struct view view;
-            take_view(&view, out, dy, x, order);
+            take_view(&view, out, dy, x, order, size);
             if (given == NULL ||
                 !(overlaps(&view, X, dtype->width) || (dy != x && overlaps(&view, DY, dtype->width)))) {
-                run_view(op, dtype, &view, given, size_of(x));
+                run_view(op, dtype, &view, given, size);
                 return (PyObject *)out;
             }
             Py_DECREF(out);

@@ -139,25 +139,23 @@ INLINE void long_row(enum form form, int bits, int is_streamed, char *out, const
 }
 #undef AT
 
-INLINE struct constants constants_of(enum form form, int bits, const struct dtype *dtype)
+INLINE struct constants constants_of(enum form form, int bits, const char *dy, const struct dtype *dtype)
 {
     const struct rule *rule = form == SPLAT || form == EACH ? &dtype->grad : &dtype->relu;
-    return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, 0)};
+    const int64_t splat = is_splat(form) ? load_element(bits, dy) : 0;
+    return (struct constants){vec_set(bits, rule->bias), vec_set(bits, rule->limit), vec_set(bits, splat)};
 }
 
 INLINE void rows_of(enum form form, int bits, int is_streamed, enum length length, char *out, const char *dy,
                     const char *x, ptrdiff_t n, const struct axis *rows, const struct axis *planes,
                     const struct dtype *dtype)
 {
-    struct constants c = constants_of(form, bits, dtype);
-    const struct axis row = *rows, plane = *planes; /* copies: a store could change the axes themselves */
-    const int is_one_dy = row.step[DY] == 0 && plane.step[DY] == 0;
-    if (is_splat(form)) {
-        c.splat = vec_set(bits, load_element(bits, dy));
-    }
-    for (ptrdiff_t p = 0; p < plane.n; p++) {
-        char *to = out + p * plane.step[OUTPUT];
-        const char *d = dy + p * plane.step[DY], *s = x + p * plane.step[X];
+    struct constants c = constants_of(form, bits, dy, dtype);
+    const struct axis row = *rows; /* a copy: as far as the compiler knows, a store could change the axis itself */
+    const int is_one_dy = row.step[DY] == 0 && planes->step[DY] == 0;
+    for (ptrdiff_t p = 0; p < planes->n; p++) {
+        char *to = out;
+        const char *d = dy, *s = x;
         for (ptrdiff_t r = 0; r < row.n; r++) {
             if (is_splat(form) && !is_one_dy) {
                 c.splat = vec_set(bits, load_element(bits, d));
@@ -172,6 +170,9 @@ INLINE void rows_of(enum form form, int bits, int is_streamed, enum length lengt
             d += row.step[DY];
             s += row.step[X];
         }
+        out += planes->step[OUTPUT];
+        dy += planes->step[DY];
+        x += planes->step[X];
     }
 }
 

@@ -148,12 +148,11 @@ static void add_loop(enum op op, PyUFuncGenericFunction function, const void *da
 
 void loops_init(void)
 {
-    for (int i = 0; i < N_BUILTIN; i++) {
-        builtin_rows[builtin_dtypes[i].type_num] = &builtin_dtypes[i];
+    for (const struct dtype *d = builtin_dtypes; d < builtin_dtypes + N_BUILTIN; d++) {
+        builtin_rows[d->type_num] = d;
     }
     for (int op = 0; op < N_OPS; op++) {
-        for (int i = 0; i < N_BUILTIN; i++) {
-            const struct dtype *d = &builtin_dtypes[i];
+        for (const struct dtype *d = builtin_dtypes; d < builtin_dtypes + N_BUILTIN; d++) {
             add_loop(op, loops[op].dtype_loop, d, d->type_num, d->type_num);
         }
         add_loop(op, longdouble_loop, (void *)(intptr_t)op, NPY_LONGDOUBLE, NPY_LONGDOUBLE);

@@ -1,5 +1,4 @@
-/* The module: creates the five ufuncs, with a promoter that meets the dtypes of ml_dtypes, and lets Python look inside.
- * */
+/* The module: the five ufuncs, a promoter that meets the dtypes of ml_dtypes, and what lets Python look inside. */
 #define IMPORTS_NUMPY
 #include "numpy_api.h"
 

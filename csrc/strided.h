@@ -50,10 +50,10 @@ INLINE void strided_as(enum form form, int bits, enum stride_kind out_kind, enum
     const ptrdiff_t lanes = VEC_BYTES(bits) * 8 / bits;
     const ptrdiff_t out_step = step_of(out_kind, bits, step[OUTPUT]), dy_step = step_of(dy_kind, bits, step[DY]);
     const ptrdiff_t x_step = step_of(x_kind, bits, step[X]);
-    struct constants c = constants_of(form, bits, dtype);
-    if (is_splat(form)) {
-        c.splat = vec_set(bits, load_element(bits, dy));
-    }
+    const struct constants c = constants_of(form, bits, dy, dtype);
+#if defined(__GNUC__) || defined(__clang__) /* two loops of their own, not one that compares `unrolled` as it goes */
+#pragma GCC unroll 2
+#endif
     for (int unrolled = out_kind == UNIT ? 4 : 1; unrolled > 0; unrolled /= 4) { /* gains up to a quarter */
         for (; n > unrolled * lanes; n -= unrolled * lanes) { /* the last vector would have no element behind it */
             for (int t = 0; t < unrolled; t++) {

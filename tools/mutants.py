@@ -50,7 +50,7 @@ MUTANTS = [
         ("one dy of a row read on", "kernels.h", "is_each(form) ? vec_load(bits, dy", "1 ? vec_load(bits, dy"),
         ("one dy for all rows", "kernels.h", "load_element(bits, d)", "load_element(bits, dy)"),
         ("dy's rows not stepped", "kernels.h", "d += row.step[DY];", ""),
-        ("x's planes not stepped", "kernels.h", "x + p * plane.step[X]", "x"),
+        ("x's planes not stepped", "kernels.h", "x += planes->step[X];", ""),
         ("first vector not stored", "kernels.h", "store(bits, is_streamed && i == size, out, first);", "(void)first;"),
         ("last vector not stored", "kernels.h", "vec_store(bits, out + n - size, last);", ""),
         (
