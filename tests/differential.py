@@ -12,7 +12,7 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache, lru_cache
 from math import prod
@@ -718,9 +718,28 @@ def refused(before: Run, ours: dict[str, Any], numpys: dict[str, Any]) -> Differ
     return Difference("error", f"{ours['error']}, not TypeError", 'assert ours["error"] == "TypeError"')
 
 
+def meet(case: Case, functions: tuple[Callable[..., Any], ...], before: Run) -> None:
+    """Call with the operands alone first, where NumPy's choice of a loop would depend on the `out` of the first call.
+
+    For inputs of two dtypes, one of them of ml_dtypes, NumPy looks for a loop by the dtype of `out` as well, and
+    remembers it by those of the inputs alone. np.add and all other functions then answer as the first call was.
+    """
+    dtypes = {np.asarray(a).dtype for a in before.args}
+    if given_out(before) is None or len(dtypes) < 2 or not dtypes & {*USER}:
+        return
+    for function in functions:
+        keywords = keywords_for_numpy(case, before) if function is getattr(np, case.like) else before.keywords
+        asked = {key: keywords[key] for key in ("dtype", "signature") if key in keywords}
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(*before.args, **asked)
+
+
 def compared(case: Case, function: Callable[..., Any], tally: Counter) -> Difference | None:
     run, like = runner(case), getattr(np, case.like)
-    before, after, numpys = run(None), run(function), run(like)
+    before = run(None)
+    meet(case, (function, like), before)
+    after, numpys = run(function), run(like)
     ours = after.seen
     tally.update([f"error: {ours['error']}", *(f"warning: {w}" for w in ours["warnings"]), *labels(case)])
     if difference := beside(case, before, after):
