@@ -229,7 +229,12 @@ def describe_ufuncs() -> None:
         ufunc = getattr(_core, name)
         inputs = ("dy", "x")[-ufunc.nin :]
         keywords = ", ".join(f"{keyword}={default!r}" for keyword, default in _KEYWORDS.items())
-        ufunc.__doc__ = f"{name}({', '.join(inputs)}, /, *, {keywords})\n\n{doc}"
+        try:
+            ufunc.__doc__ = f"{name}({', '.join(inputs)}, /, *, {keywords})\n\n{doc}"
+        except AttributeError:  # not writable before
+            found = sys.modules["numpy"].__version__
+            hint = "pip install 'numpy>=2.2'"
+            raise ImportError(f"relu_ext requires NumPy 2.2 or later, not {found}: {hint}") from None
         ufunc.__module__, ufunc.__qualname__ = "relu_ext", name
         if inspect:
             parameters = [inspect.Parameter(k, inspect.Parameter.POSITIONAL_ONLY) for k in inputs]

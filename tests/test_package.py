@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from reference import OPS
 
 import relu_ext
-from relu_ext import _core
+from relu_ext import _core, _docs
 from relu_ext.migrate.spellings import COMPACT, ROWS
 
 pytestmark = pytest.mark.subprocess
@@ -58,6 +59,20 @@ def test_docstrings(name):
         assert told in doc.replace("Zero", "zero"), told
     assert max(len(line) for line in doc.splitlines()[1:]) <= 88
     assert run_doctest(doc, name) >= 3
+
+
+class OldUfunc:
+    """As before NumPy 2.2: its docstring is read-only."""
+
+    nin = 1
+    __doc__ = property(lambda self: "")
+
+
+def test_numpy_before_2_2(monkeypatch):
+    monkeypatch.setattr(_docs, "_core", SimpleNamespace(**dict.fromkeys(_docs._DOCS, OldUfunc())))
+    monkeypatch.setattr(np, "__version__", "2.1.3")
+    with pytest.raises(ImportError, match=r"relu_ext requires NumPy 2\.2 or later, not 2\.1\.3: pip install"):
+        _docs.describe_ufuncs()
 
 
 def test_module_docstring_names_the_functions():
