@@ -270,3 +270,23 @@ def test_streamed_outputs(op, dtype, target, streaming):
     out = np.zeros(square.shape, dtype)
     args = [square.T.copy().T, square][-op.ufunc.nin :]
     assert_same(op.ufunc(*args, out=out), op.contract(*args))
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhfd"], ids=str)
+@pytest.mark.parametrize("op", OPS, ids=repr)
+def test_ends_of_streamed_tiles(op, dtype, target, streaming):
+    """A transposed x, in tiles whose last is shorter than what may be written past the cache, as the first may be."""
+    width, pitch = dtype.itemsize, 4096 + 256
+    rows = 64 // width
+    for start in (0, width, 64 - width):  # bytes behind a cache line
+        room = np.ones(rows * pitch + 64, "u1")
+        room = room[-room.ctypes.data % 64 :][: rows * pitch].view(dtype)
+        for columns in [(4096 + more) // width for more in (8, 24, 40, 72, 104, 200)]:
+            room[:] = 1
+            out = as_strided(room[start // width :], (rows, columns), (pitch, width))
+            args = [np.resize(v, (columns, rows)) for v in operands(op, 5003, dtype)]
+            args = [args[0].T.copy(), args[-1].T][-op.ufunc.nin :]
+            op.ufunc(*args, out=out)
+            assert_same(out, op.contract(*args), f"{columns} columns from byte {start}")
+            out[...] = 1
+            assert np.all(room == 1)
