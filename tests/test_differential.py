@@ -170,6 +170,7 @@ for case in (first, first._replace(like="maximum", out=None, out_as="")):
 """
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("out", ['"m8[s]"', '"S3"'])
 @pytest.mark.parametrize("other", ['"B"', '"?"'])
 def test_what_numpy_remembers_is_no_difference(other, out, tmp_path):
