@@ -186,6 +186,8 @@ def coverage(session: nox.Session) -> None:
     session.env["PYTHONPATH"] = str(Path.cwd())  # also for the processes that tests start
     selection = ["-m", "not slow and not memory and not subprocess"]
     session.run("python", "-m", "pytest", *(session.posargs or selection))
+    # The refusal of subinterpreters is reached in processes of their own alone.
+    session.run("python", "-m", "pytest", "-m", "", "tests/test_faults.py", "-k", "subinterpreter")
     code = "from relu_ext._core import simd_table; print(*(name for name, usable in simd_table() if not usable))"
     absent = str(session.run("python", "-c", code, silent=True)).split()
     options = ["--filter=csrc/", *(f"--exclude=csrc/vec_{name}.c" for name in absent), "--fail-under-line=100"]
