@@ -421,8 +421,7 @@ def runner(case: Case) -> Callable[..., Run]:
         made = Run({}, space["room"], space["objects"], space["args"], space["keywords"] | more)
         if function is None:
             return made
-        keywords = keywords_for_numpy(case, made) if function is getattr(np, case.like) else made.keywords
-        return made._replace(seen=observe(function, made.args, keywords))
+        return made._replace(seen=observe(function, made.args, keywords_for(function, case, made)))
 
     return run
 
@@ -465,6 +464,10 @@ def keywords_for_numpy(case: Case, before: Run) -> dict[str, Any]:
         rest = {key: value for key, value in keywords.items() if key not in ("dtype", "signature")}
         return rest | {"signature": tuple(asked[-1] if dtype is None else dtype for dtype in asked)}
     return keywords
+
+
+def keywords_for(function: Callable[..., Any], case: Case, before: Run) -> dict[str, Any]:
+    return keywords_for_numpy(case, before) if function is getattr(np, case.like) else before.keywords
 
 
 def loop_dtypes(like: np.ufunc, before: Run) -> list[np.dtype]:
@@ -728,7 +731,7 @@ def meet(case: Case, functions: tuple[Callable[..., Any], ...], before: Run) -> 
     if given_out(before) is None or len(dtypes) < 2 or not dtypes & {*USER}:
         return
     for function in functions:
-        keywords = keywords_for_numpy(case, before) if function is getattr(np, case.like) else before.keywords
+        keywords = keywords_for(function, case, before)
         asked = {key: keywords[key] for key in ("dtype", "signature") if key in keywords}
         with suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")
